@@ -1,0 +1,55 @@
+# Every command of this repository; `make` alone lists them.
+
+PYTHON  ?= $(shell python3.11 -c "print('python3.11')" 2>/dev/null || echo python3)
+PORT    ?= 8888
+BROWSER ?= yes
+
+VENV  := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: help lab test grade demo labs new student bench lint clean tools-lab tools-test
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+lab: $(READY)  ## open the labs in JupyterLab [PORT=8888] [BROWSER=no]
+	@$(VENV) -m lablib.jupyter --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
+
+test: tools-test $(READY)  ## run every test [ARGS="tests/lablib -k softmax"]
+	$(VENV) -m ruff check .
+	$(VENV) -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+grade: tools-test $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=folder-of-hand-ins]
+	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)")
+
+demo: tools-test $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it
+	$(VENV) -m autograder demo
+
+labs: $(READY)  ## write labs/ from the masters in solutions/
+	$(VENV) -m autograder labs
+
+new: $(READY)  ## start a lab from the template: NN=07 SLUG=flash_attention
+	$(VENV) -m autograder new "$(NN)" "$(SLUG)"
+
+student:  ## pack what students get into build/adls-labs.tar.gz
+	mkdir -p build && git archive --prefix=adls-labs/ --output=build/adls-labs.tar.gz HEAD
+
+bench: $(READY)  ## measure on this machine and write benchmarks/results/
+	for script in benchmarks/[a-z]*.py; do $(VENV) -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+lint: $(READY)  ## check style and types
+	$(VENV) -m ruff check . && $(VENV) -m ruff format --check . && $(VENV) -m pyright
+
+clean:  ## remove what was installed and built; the class in course/ stays
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+# The stamp comes last, so that an interrupted installation is taken up again.
+$(READY): requirements.lock pyproject.toml | tools-lab
+	$(PYTHON) -m venv .venv
+	$(VENV) -m pip install --disable-pip-version-check --requirement requirements.lock
+	$(VENV) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(VENV) -m pip check
+	@touch $@
+
+tools-lab tools-test: tools-%:
+	@$(PYTHON) -m lablib.doctor --system $* --install

