@@ -1,0 +1,163 @@
+"""Run a function and watch it: its launches, its memory traffic, its torch operations, its inputs.
+
+Everything that a check says about how a result came about starts here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lablib.gpu.launch import Launch, kernel_class
+from lablib.gpu.trace import Trace, tracing
+
+__all__ = ["Observation", "observe"]
+
+ALLOCATIONS = {
+    "empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided",
+    "zeros", "zeros_like", "new_zeros", "zero_",
+}  # fmt: skip
+VIEWS = {
+    "view", "reshape", "as_strided", "detach", "alias", "t", "transpose", "permute", "expand", "slice", "select",
+    "squeeze", "unsqueeze", "_unsafe_view", "lift_fresh", "set_", "_reshape_alias", "unbind", "narrow", "split",
+}  # fmt: skip
+POISONED = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
+
+
+@dataclass
+class Observation:
+    """What a call returned and what it did.
+
+    Attributes
+    ----------
+    value
+        The returned value.
+    trace
+        Memory traffic of its Triton kernels.
+    torch_ops
+        Names of the torch operations that computed or copied something, in order.
+    changed_inputs
+        Positions or names of the arguments that the call modified.
+    written_outside
+        True if a returned tensor is not what the last kernel left in memory.
+    """
+
+    value: Any
+    trace: Trace
+    torch_ops: list[str] = field(default_factory=list)
+    changed_inputs: list[str] = field(default_factory=list)
+    written_outside: bool = False
+
+    @property
+    def launches(self) -> list[Launch]:
+        """Launches of Triton kernels, in order."""
+        return self.trace.launches
+
+
+def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observation:
+    """Call ``function(*args, **kwargs)`` and watch it.
+
+    Fresh memory is filled with NaN (floating point) or the largest integer first, so that an element which no kernel
+    writes is seen.
+    """
+    inputs = [(str(i), a) for i, a in enumerate(args)] + list(kwargs.items())
+    before = [(name, a, a.clone()) for name, a in inputs if isinstance(a, torch.Tensor) and a.device.type != "meta"]
+    operations = _Operations()
+    after_launch: dict[int, torch.Tensor] = {}
+    with tracing() as trace, _pausing(operations, after_launch), operations:
+        value = _call(function, args, kwargs)
+    changed = [name for name, a, copy in before if not _same_bits(a, copy)]
+    return Observation(value, trace, operations.names, changed, _differs_from_memory(value, after_launch))
+
+
+def _call(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Call, and let an error inside a kernel come out as itself, not wrapped in the interpreter's."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        inner = error
+        while type(inner).__name__ == "InterpreterError" and inner.__cause__ is not None:
+            inner = inner.__cause__
+        raise inner from None
+
+
+class _Operations(TorchDispatchMode):
+    """Writes down torch operations that do work, and poisons fresh memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.paused = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.paused:
+            return result
+        name = func.overloadpacket.__name__
+        if name in POISONED:
+            _poison(result)
+        elif name not in ALLOCATIONS and name not in VIEWS:
+            self.names.append(name)
+        return result
+
+
+def _poison(tensor: torch.Tensor) -> None:
+    if tensor.device.type == "meta":
+        return
+    if tensor.dtype.is_floating_point:
+        tensor.fill_(float("nan"))
+    elif tensor.dtype != torch.bool and not tensor.dtype.is_complex:
+        tensor.fill_(torch.iinfo(tensor.dtype).max)
+
+
+class _pausing:
+    """While a kernel runs, the interpreter's own torch calls are not the student's; afterwards, keep what it wrote."""
+
+    def __init__(self, operations: _Operations, after_launch: dict[int, torch.Tensor]) -> None:
+        self.operations, self.after_launch = operations, after_launch
+
+    def __enter__(self) -> None:
+        self.cls = kernel_class()
+        self.run = self.cls.run
+        outer = self
+
+        def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
+            outer.operations.paused = True
+            try:
+                result = outer.run(kernel, *args, **kwargs)
+                for value in tree_leaves((args, kwargs)):
+                    if isinstance(value, torch.Tensor) and value.device.type != "meta":
+                        outer.after_launch[value.untyped_storage().data_ptr()] = _storage_copy(value)
+                return result
+            finally:
+                outer.operations.paused = False
+
+        self.cls.run = run
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.cls.run = self.run
+
+
+def _storage_copy(tensor: torch.Tensor) -> torch.Tensor:
+    storage = tensor.untyped_storage()
+    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()
+
+
+def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    packed = (t.clone(memory_format=torch.contiguous_format).view(-1).view(torch.uint8) for t in (one, other))
+    return torch.equal(*packed)
+
+
+def _differs_from_memory(value: Any, after_launch: dict[int, torch.Tensor]) -> bool:
+    for tensor in tree_leaves(value):
+        if not isinstance(tensor, torch.Tensor) or tensor.device.type == "meta":
+            continue
+        left = after_launch.get(tensor.untyped_storage().data_ptr())
+        if left is None or not torch.equal(left, _storage_copy(tensor)):
+            return True
+    return False

@@ -1,0 +1,124 @@
+"""Record what a Python function launches: which Triton kernel, on which grid, with which arguments.
+
+A launch is enough to run the kernel again elsewhere: in the interpreter, which counts its memory traffic
+(`lablib.gpu.trace`), or through the compiler, which shows its machine code (`lablib.gpu.compile`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from lablib import device
+
+import triton  # isort: skip  (after lablib.device, which sets TRITON_INTERPRET)
+
+__all__ = ["Launch", "kernel_class", "launches_of", "recording"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of a Triton kernel.
+
+    Attributes
+    ----------
+    kernel
+        The ``@triton.jit`` function.
+    grid
+        Programs along x, y and z.
+    arguments
+        Every parameter of the kernel by name, tensors included.
+    constexprs
+        Names of the parameters annotated ``tl.constexpr``.
+    options
+        Compile options of the launch: ``num_warps``, ``num_stages`` and the like.
+    """
+
+    kernel: Any
+    grid: tuple[int, int, int]
+    arguments: dict[str, Any]
+    constexprs: frozenset[str]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return self.kernel.fn.__name__
+
+    @property
+    def programs(self) -> int:
+        """Number of programs in the grid."""
+        x, y, z = self.grid
+        return x * y * z
+
+
+def kernel_class() -> type:
+    """The class that ``@triton.jit`` makes here: interpreted without a GPU, compiled with one."""
+    if device.INTERPRETED:
+        from triton.runtime.interpreter import InterpretedFunction
+
+        return InterpretedFunction
+    return triton.JITFunction
+
+
+def describe_launch(kernel: Any, grid: Any, args: tuple, kwargs: dict[str, Any]) -> Launch:
+    """Bind a call ``kernel[grid](*args, **kwargs)`` to the kernel's parameters."""
+    signature = inspect.signature(kernel.fn)
+    parameters = {k: v for k, v in kwargs.items() if k in signature.parameters}
+    options = {k: v for k, v in kwargs.items() if k not in signature.parameters and k != "warmup"}
+    bound = signature.bind(*args, **parameters)
+    bound.apply_defaults()
+    constexprs = frozenset(name for name, p in signature.parameters.items() if "constexpr" in str(p.annotation))
+    grid = tuple(grid(bound.arguments) if callable(grid) else grid)
+    x, y, z = (*grid, 1, 1)[:3]
+    return Launch(kernel, (int(x), int(y), int(z)), dict(bound.arguments), constexprs, options)
+
+
+@contextmanager
+def recording(around: Callable[[Launch, Callable[[], Any]], Any] | None = None) -> Iterator[list[Launch]]:
+    """Collect every Triton launch made inside the block.
+
+    Parameters
+    ----------
+    around
+        Called as ``around(launch, run)`` in place of the launch; ``run()`` performs it. By default the launch
+        runs as it is.
+
+    Yields
+    ------
+    list of Launch
+        Filled in launch order.
+    """
+    cls = kernel_class()
+    original = cls.run
+    launches: list[Launch] = []
+
+    def run(self: Any, *args: Any, grid: Any, warmup: bool = False, **kwargs: Any) -> Any:
+        if warmup:
+            return original(self, *args, grid=grid, warmup=warmup, **kwargs)
+        launch = describe_launch(self, grid, args, kwargs)
+        launches.append(launch)
+
+        def perform() -> Any:
+            return original(self, *args, grid=launch.grid, warmup=False, **kwargs)
+
+        return around(launch, perform) if around else perform()
+
+    cls.run = run
+    try:
+        yield launches
+    finally:
+        cls.run = original
+
+
+def launches_of(function: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Launch]:
+    """The launches that ``function(*args, **kwargs)`` would make, without running the kernels.
+
+    The kernels do not run, so large shapes cost nothing: pass tensors on the ``meta`` device.
+    """
+    with recording(around=lambda launch, run: None) as launches:
+        function(*args, **kwargs)
+    return launches

@@ -1,0 +1,27 @@
+"""Load a kernel from the text that `lablib.gpu.source.kernel_module` makes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["load_kernel"]
+
+_folder = tempfile.TemporaryDirectory(prefix="lablib-kernels-")
+
+
+def load_kernel(text: str, name: str) -> Any:
+    """Import ``text`` as a module of its own and return its kernel ``name``.
+
+    The text is written to a file first: Triton reads the source of what it compiles or interprets.
+    """
+    stem = "kernel_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = Path(_folder.name) / f"{stem}.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)

@@ -1,0 +1,138 @@
+"""The traffic check lets a kernel through that does the work, and nothing that only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lablib import check, device
+from lablib.kernels.elementwise import add
+from lablib.kernels.softmax import softmax
+
+import triton  # isort: skip
+import triton.language as tl  # isort: skip
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor]:
+    return check.rng.normal(100), check.rng.normal(100)
+
+
+@triton.jit
+def _add_in_place_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + lanes, mask=lanes < n, other=0.0)
+    y = tl.load(y_ptr + lanes, mask=lanes < n, other=0.0)
+    tl.store(x_ptr + lanes, x + y, mask=lanes < n)
+
+
+def add_in_place(x, y):
+    _add_in_place_kernel[(1,)](x, y, x.numel(), BLOCK=128)
+    return x
+
+
+def add_half(x, y):
+    z = torch.empty_like(x)
+    n = x.numel() // 2
+    z[:n].copy_(add(x[:n], y[:n]))
+    return z
+
+
+def add_unwritten(x, y):
+    add(x, y)
+    return torch.empty_like(x)
+
+
+def test_returns_the_result_of_an_honest_kernel() -> None:
+    x, y = inputs()
+    z = check.traffic(add, x, y, loads=800, stores=400, atomics=0, launches=1, programs=1)
+    check.close(z, x + y)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x, y: x + y, "launched no Triton kernel"),
+        (lambda x, y: add(x, y) + 0, r"calls torch for work \(add\)"),
+        (lambda x, y: add(x, y).cpu().clone(), r"calls torch for work \(clone\)"),
+        (lambda x, y: add(add(x, y), y), "loaded 1,600 bytes, expected 800"),
+        (add_in_place, "modified its argument 0"),
+        (add_half, r"calls torch for work \(copy_\)"),
+        (add_unwritten, "is not what its last kernel wrote"),
+    ],
+)
+def test_refuses_what_only_looks_like_a_kernel(function, message: str) -> None:
+    x, y = inputs()
+    if device.INTERPRETED or "clone" not in message:
+        with pytest.raises(AssertionError, match=message):
+            check.traffic(function, x, y, loads=800, stores=400)
+
+
+@pytest.mark.skipif(not device.INTERPRETED, reason="a GPU tensor has no numpy view")
+def test_refuses_a_result_overwritten_through_numpy() -> None:
+    def overwrite(x, y):
+        z = add(x, y)
+        z.numpy()[:] = x.numpy() + y.numpy() + 1
+        return z
+
+    with pytest.raises(AssertionError, match="is not what its last kernel wrote"):
+        check.traffic(overwrite, *inputs())
+
+
+def test_fresh_memory_is_poisoned() -> None:
+    @triton.jit
+    def first_half_kernel(x_ptr, z_ptr, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        tl.store(z_ptr + lanes, tl.load(x_ptr + lanes))
+
+    def copy_half(x):
+        z = torch.empty_like(x)
+        first_half_kernel[(1,)](x, z, BLOCK=64)
+        return z
+
+    z = check.traffic(copy_half, check.rng.normal(128))
+    assert torch.isnan(z[64:]).all() and not torch.isnan(z[:64]).any()
+
+
+def test_the_message_names_buffer_and_lines() -> None:
+    @triton.jit
+    def twice_kernel(x_ptr, y_ptr, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        largest = tl.max(tl.load(x_ptr + lanes), axis=0)
+        tl.store(y_ptr + lanes, tl.load(x_ptr + lanes) - largest)
+
+    def twice(x):
+        y = torch.empty_like(x)
+        twice_kernel[(1,)](x, y, BLOCK=64)
+        return y
+
+    message = r"loaded 512 bytes, expected 256. x_ptr: 512 bytes, 2.00 × its size on lines 3, 4 of the kernel"
+    with pytest.raises(AssertionError, match=message):
+        check.traffic(twice, check.rng.normal(64), loads=256)
+
+
+@pytest.mark.parametrize(
+    ("promise", "message"),
+    [
+        ({"loads": 2000}, "loaded 96 bytes, expected 2,000"),
+        ({"stores": (100, 200)}, "stored 96 bytes, expected 100 to 200"),
+        ({"atomics": 4}, "atomically updated 0 bytes, expected 4"),
+        ({"launches": 2}, "launched 1 kernels"),
+        ({"programs": 1}, "launched 4 programs, expected 1"),
+    ],
+)
+def test_every_promise_is_two_sided(promise: dict, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check.traffic(softmax, check.rng.normal(4, 6), **promise)
+
+
+def test_an_error_inside_a_kernel_comes_out_as_itself() -> None:
+    @triton.jit
+    def failing_kernel(x_ptr):
+        raise NotImplementedError("write me")
+
+    def fails(x):
+        failing_kernel[(1,)](x)
+
+    if device.INTERPRETED:
+        with pytest.raises(NotImplementedError, match="write me"):
+            check.traffic(fails, check.rng.normal(4))

@@ -1,0 +1,142 @@
+"""The tracer counts what kernels of known traffic move, keeps them inside their buffers, and says where they leave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lablib import device
+from lablib.gpu.launch import launches_of, recording
+from lablib.gpu.replay import freeze, replay
+from lablib.gpu.trace import Buffer, Trace, trace
+from lablib.kernels.elementwise import add
+from lablib.kernels.matmul import matmul
+
+import triton  # isort: skip
+import triton.language as tl  # isort: skip
+
+
+@triton.jit
+def _gather_kernel(x_ptr, y_ptr, n, stride, BLOCK: tl.constexpr, MASKED: tl.constexpr):
+    lanes = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = lanes < (n if MASKED else 1 << 30)
+    x = tl.load(x_ptr + lanes * stride, mask=mask)
+    tl.store(y_ptr + lanes, x, mask=lanes < n)
+
+
+def gather(x: torch.Tensor, n: int, stride: int = 1, BLOCK: int = 8, MASKED: bool = True) -> torch.Tensor:
+    y = torch.zeros(n, device=x.device)
+    _gather_kernel[(triton.cdiv(n, BLOCK),)](x, y, n, stride, BLOCK=BLOCK, MASKED=MASKED)
+    return y
+
+
+@triton.jit
+def _histogram_kernel(x_ptr, counts_ptr, n, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + lanes, mask=lanes < n, other=0)
+    tl.atomic_add(counts_ptr + x, 1, mask=lanes < n)
+
+
+def test_counts_bytes_by_buffer() -> None:
+    x = torch.randn(100, device=device.DEVICE)
+    seen = trace(add, x, x.clone(), BLOCK=32)
+    assert (seen.loads("x_ptr"), seen.loads("y_ptr"), seen.stores("z_ptr")) == (400, 400, 400)
+    assert (seen.loaded_bytes, seen.stored_bytes, seen.atomic_bytes) == (800, 400, 0)
+    assert seen.grid == (4, 1, 1) and seen.kernel == "_add_kernel"
+
+
+def test_one_tensor_under_two_names_is_one_memory() -> None:
+    x = torch.randn(16, device=device.DEVICE)
+    assert trace(add, x, x).loaded_bytes == 128
+
+
+def test_access_knows_program_lanes_and_line() -> None:
+    seen = trace(gather, torch.randn(10, device=device.DEVICE), 10)
+    last = seen.accesses[-1]
+    assert (last.program, last.op, last.lanes, last.offsets.tolist()) == ((1, 0, 0), "store", 8, [8, 9])
+    assert [a.line for a in seen.accesses] == [4, 5, 4, 5]
+
+
+@pytest.mark.parametrize(("stride", "sectors"), [(1, 2), (2, 4), (8, 16)])
+def test_sectors_show_what_a_strided_load_wastes(stride: int, sectors: int) -> None:
+    seen = trace(gather, torch.randn(128, device=device.DEVICE), 16, stride)
+    assert (seen.loaded_bytes, seen.sectors()) == (64, sectors)
+
+
+def test_an_unmasked_load_is_a_fault_and_reads_nothing() -> None:
+    with_guard = torch.full((12,), 7.0, device=device.DEVICE)
+    seen = trace(gather, with_guard[:10], 10, MASKED=False)
+    (fault,) = seen.faults
+    assert (fault.element, fault.elements, fault.line) == (10, 10, 4)
+    assert "program (1, 0, 0) would load element 10 of x_ptr, which has 10 elements (line 4" in str(fault)
+
+
+def test_masked_lanes_without_other_are_undefined() -> None:
+    @triton.jit
+    def sum_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        tl.store(y_ptr, tl.sum(tl.load(x_ptr + lanes, mask=lanes < n), axis=0))
+
+    y = torch.zeros(1, device=device.DEVICE)
+    trace(lambda: sum_kernel[(1,)](torch.ones(5, device=device.DEVICE), y, 5, BLOCK=8))
+    if device.INTERPRETED:
+        assert torch.isnan(y).all()
+
+
+def test_rows_of_a_slice_are_inside_and_the_gap_is_not() -> None:
+    wide = torch.randn(2, 8, device=device.DEVICE)
+    seen = trace(gather, wide[:, :4], 12)
+    assert [fault.element for fault in seen.faults] == [4]
+
+
+def test_atomics_are_counted_on_their_own() -> None:
+    counts = torch.zeros(4, dtype=torch.int32, device=device.DEVICE)
+    x = torch.tensor([0, 1, 1, 3, 3, 3], device=device.DEVICE)
+    seen = trace(lambda: _histogram_kernel[(1,)](x, counts, 6, BLOCK=8))
+    assert counts.tolist() == [1, 2, 0, 3]
+    assert (seen.atomic_bytes, seen.stored_bytes) == (12, 0)
+
+
+def test_dots_are_counted() -> None:
+    a = torch.randn(32, 64, device=device.DEVICE)
+    assert trace(matmul, a, a.T, 32, 32, 32).dot_flops == 2 * 32 * 32 * 64
+
+
+def test_times_touched_has_the_shape_of_the_buffer() -> None:
+    x = torch.randn(6, 4, device=device.DEVICE).T
+    seen = trace(gather, x, 24)
+    assert seen.times_touched("load", "x_ptr").shape == (4, 6)
+    assert (seen.times_touched("load", "x_ptr") == 1).all()
+
+
+def test_offsets_of_a_transposed_buffer() -> None:
+    buffer = Buffer("x", (2, 3), (1, 2), 4, "float32")
+    assert buffer.offsets().tolist() == [0, 2, 4, 1, 3, 5]
+    assert (buffer.elements, buffer.nbytes) == (6, 24)
+
+
+def test_replay_in_another_process_counts_the_same() -> None:
+    a = torch.randn(40, 50, device=device.DEVICE)
+    frozen: list[bytes] = []
+
+    def freeze_first(launch, run):
+        frozen.append(freeze(launch))
+        return run()
+
+    with recording(freeze_first):
+        matmul(a, a.T)
+    replayed, direct = Trace(), trace(matmul, a, a.T)
+    replay(frozen, replayed)
+    assert replayed.loaded_bytes == direct.loaded_bytes and replayed.sectors() == direct.sectors()
+    assert all(
+        np.array_equal(one.offsets, other.offsets) and one.line == other.line
+        for one, other in zip(replayed.accesses, direct.accesses, strict=True)
+    )
+
+
+def test_launches_are_described_without_running() -> None:
+    x = torch.empty(2**40, device="meta")
+    (launch,) = launches_of(add, x, x, BLOCK=256)
+    assert (launch.name, launch.programs, launch.constexprs) == ("_add_kernel", 2**32, {"BLOCK"})
+    assert launch.arguments["n"] == 2**40
