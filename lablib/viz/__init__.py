@@ -1,0 +1,61 @@
+"""Figures and widgets of the labs: plain data in, something that displays out.
+
+Every function takes arrays, dicts or small objects read by attribute, and imports no other part of lablib.
+What comes back displays in JupyterLab and carries ``summary``, the answer in words, which is also what a
+terminal or a screen reader gets.
+
+Importing this package costs nothing: a drawing module is loaded when one of its functions is first named.
+
+Examples
+--------
+>>> from lablib import viz
+>>> print(viz.program_grid(8, 13, block=16))
+8 x 13 elements, BLOCK = 16: 8 programs, 128 lanes, 24 masked off (19% of the work is wasted).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lablib.viz.bars import compare_bars, traffic_bars
+    from lablib.viz.configurations import configuration_table
+    from lablib.viz.memory import memory_map
+    from lablib.viz.programs import program_grid
+    from lablib.viz.rooflines import roofline
+    from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.tiles import tile_order
+
+__all__ = [
+    "compare_bars",
+    "compile_stages",
+    "configuration_table",
+    "memory_map",
+    "program_grid",
+    "roofline",
+    "tile_order",
+    "traffic_bars",
+]
+
+_MODULE_OF = {
+    "compare_bars": "bars",
+    "compile_stages": "stage_viewer",
+    "configuration_table": "configurations",
+    "memory_map": "memory",
+    "program_grid": "programs",
+    "roofline": "rooflines",
+    "tile_order": "tiles",
+    "traffic_bars": "bars",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"lablib.viz has no {name!r}; it has {', '.join(__all__)}")
+    # No module may share a function's name: importing it would bind the name here to the module.
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

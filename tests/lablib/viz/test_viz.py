@@ -1,0 +1,86 @@
+"""What all pictures have in common: lazy, self-describing, legible, and clear about what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lablib import viz
+
+BARS = [{"name": "a", "loads": 8, "stores": 8}]
+
+
+def test_importing_viz_loads_no_plotting_library():
+    code = "import sys; from lablib import viz; print({'plotly', 'anywidget', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_public_name_is_a_function_that_no_module_shadows():
+    assert dir(viz) == sorted(viz.__all__)
+    for name in viz.__all__:
+        assert getattr(viz, name).__module__ == f"lablib.viz.{viz._MODULE_OF[name]}"
+        assert importlib.util.find_spec(f"lablib.viz.{name}") is None
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(AttributeError, match=r"no 'heatmap'.*roofline, tile_order"):
+        viz.heatmap  # noqa: B018
+
+
+def test_without_plotly_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    with pytest.raises(ImportError, match="plotly, which is not installed here: run `pip install plotly`"):
+        viz.traffic_bars(BARS)
+
+
+def test_without_anywidget_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "lablib.viz.stage_viewer", raising=False)
+    with pytest.raises(ImportError, match="anywidget, which is not installed here: run `pip install anywidget`"):
+        importlib.import_module("lablib.viz.stage_viewer")
+
+
+def test_the_summary_is_the_repr_the_plain_text_and_in_the_figure():
+    picture = viz.traffic_bars(BARS)
+    assert picture.summary == repr(picture) == picture.figure.layout.meta["summary"]
+    bundle = picture._repr_mimebundle_()
+    assert bundle["text/plain"] == picture.summary
+
+
+def test_a_saved_page_needs_no_network_and_does_not_play_by_itself(tmp_path):
+    path = tmp_path / "picture.html"
+    viz.program_grid(4, 5, 8, blocks=(4,)).save(path)
+    page = path.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|link)[^>]*(src|href)=", page)
+    assert "Plotly.animate" not in page.rsplit("Plotly.newPlot", 1)[1]
+    assert "Plotly.addFrames" in page
+
+
+def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
+    roof = {"name": "GPU", "flops_per_s": 1e12, "bytes_per_s": 1e11}
+    pictures = [
+        viz.program_grid(4, 5, 8),
+        viz.memory_map(softmax_trace),
+        viz.tile_order([(0, 0), (0, 1)], grid=(1, 2), in_flight=1),
+        viz.roofline([], [roof]),
+        viz.traffic_bars(BARS),
+        viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
+        viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
+    ]
+    for picture in pictures:
+        assert picture.figure.layout.width <= 840
+        assert picture.figure.layout.title.text.startswith("<b>")
+        assert picture.summary.endswith(".")
+
+
+def test_the_widgets_script_and_style_travel_with_the_package():
+    folder = Path(viz.__file__).parent
+    assert (folder / "stage_viewer.js").is_file() and (folder / "stage_viewer.css").is_file()
+    pyproject = (folder.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"*.js"' in pyproject and '"*.css"' in pyproject
