@@ -1,0 +1,2 @@
+def distinct_bytes(x):
+    return x.untyped_storage().nbytes()

@@ -1,0 +1,38 @@
+# The product in one kernel, the rest in a second that loads it back.
+@triton.jit
+def _linear_silu_kernel(
+    x_ptr, w_ptr, bias_ptr, residual_ptr, y_ptr, M, N, K,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+):  # fmt: skip
+    rows = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
+    columns = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
+    acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
+    for k in range(0, K, BLOCK_K):
+        inner = k + tl.arange(0, BLOCK_K)
+        x_inside = (rows[:, None] < M) & (inner[None, :] < K)
+        w_inside = (columns[None, :] < N) & (inner[:, None] < K)
+        x_tile = tl.load(x_ptr + rows[:, None] * K + inner[None, :], mask=x_inside, other=0.0)
+        w_tile = tl.load(w_ptr + columns[None, :] * K + inner[:, None], mask=w_inside, other=0.0)
+        acc = tl.dot(x_tile, w_tile, acc)
+    offsets = rows[:, None] * N + columns[None, :]
+    inside = (rows[:, None] < M) & (columns[None, :] < N)
+    tl.store(y_ptr + offsets, acc, mask=inside)
+
+
+@triton.jit
+def _epilogue_kernel(z_ptr, bias_ptr, residual_ptr, y_ptr, M, N, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < M * N
+    v = tl.load(z_ptr + i, mask=inside, other=0.0) + tl.load(bias_ptr + i % N, mask=inside, other=0.0).to(tl.float32)
+    v = v / (1.0 + tl.exp(-v)) + tl.load(residual_ptr + i, mask=inside, other=0.0).to(tl.float32)
+    tl.store(y_ptr + i, v.to(tl.float16), mask=inside)
+
+
+def linear_silu(x, w, bias, residual):
+    (M, K), N = x.shape, w.shape[0]
+    y = torch.empty((M, N), dtype=x.dtype, device=x.device)
+    grid = (triton.cdiv(M, 32), triton.cdiv(N, 32))
+    z = torch.empty((M, N), dtype=torch.float32, device=x.device)
+    _linear_silu_kernel[grid](x, w, bias, residual, z, M, N, K, BLOCK_M=32, BLOCK_N=32, BLOCK_K=32)
+    _epilogue_kernel[(triton.cdiv(M * N, 256),)](z, bias, residual, y, M, N, BLOCK=256)
+    return y

@@ -1,0 +1,4 @@
+# Forgets that there are several waves.
+def predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M):
+    waves = tiles_m * tiles_n // in_flight
+    return (GROUP_M + in_flight // GROUP_M) * k_tiles
