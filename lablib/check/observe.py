@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lablib.gpu.launch import Launch, kernel_class
-from lablib.gpu.trace import Trace, tracing
+from lablib.gpu.trace import tracing
+from lablib.gpu.traffic import Trace
 
 __all__ = ["Observation", "observe"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.check.observe import Observation, observe
-from lablib.gpu.trace import Trace
+from lablib.gpu.traffic import Trace
 
 __all__ = ["Bytes", "traffic"]
 

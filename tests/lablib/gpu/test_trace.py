@@ -9,7 +9,8 @@ import torch
 from lablib import device
 from lablib.gpu.launch import launches_of, recording
 from lablib.gpu.replay import freeze, replay
-from lablib.gpu.trace import Buffer, Trace, trace
+from lablib.gpu.trace import trace
+from lablib.gpu.traffic import Buffer, Trace
 from lablib.kernels.elementwise import add
 from lablib.kernels.matmul import matmul
 

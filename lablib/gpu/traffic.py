@@ -1,0 +1,183 @@
+"""What a kernel moved, as plain data: buffers, accesses, dots, faults, and the sums over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lablib.gpu.launch import Launch
+
+__all__ = ["SECTOR_BYTES", "Access", "Buffer", "Dot", "Fault", "Trace"]
+
+SECTOR_BYTES = 32
+"""The unit in which a GPU moves data between L2 and memory; one cache line has four."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A tensor that a kernel was given: shape and strides in elements, itemsize in bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    itemsize: int
+    dtype: str
+    alignment: int = 0
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements, gaps between rows not counted."""
+        return self.elements * self.itemsize
+
+    def offsets(self) -> np.ndarray:
+        """Offset in elements of each of its elements from the first, flattened in row-major order."""
+        grid = np.zeros(self.shape, dtype=np.int64)
+        for axis, (size, stride) in enumerate(zip(self.shape, self.strides, strict=True)):
+            index = np.arange(size, dtype=np.int64) * stride
+            grid = grid + index.reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
+        return grid.reshape(-1)
+
+
+@dataclass(frozen=True)
+class Access:
+    """One memory instruction of one program.
+
+    Attributes
+    ----------
+    program
+        Program id along x, y and z.
+    op
+        ``"load"``, ``"store"`` or ``"atomic"``.
+    buffer
+        Name of the buffer, after the kernel's parameter.
+    offsets
+        Elements that the active lanes touch, relative to the buffer's first element, int64, shape (active lanes,).
+    lanes
+        Lanes of the instruction, masked ones included.
+    line
+        Line in the kernel's source, its ``def`` being line 1; 0 inside a helper.
+    launch
+        Which launch of the trace, counted from 0.
+    """
+
+    program: tuple[int, int, int]
+    op: str
+    buffer: str
+    offsets: np.ndarray
+    lanes: int
+    line: int
+    launch: int = 0
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One ``tl.dot`` of one program: an (M, K) tile times a (K, N) tile."""
+
+    program: tuple[int, int, int]
+    M: int
+    N: int
+    K: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An access outside its buffer: ``element`` is the first offending offset."""
+
+    program: tuple[int, int, int]
+    op: str
+    buffer: str
+    element: int
+    elements: int
+    line: int
+    kernel: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line} of {self.kernel}" if self.line else self.kernel
+        return (
+            f"program {self.program} would {self.op} element {self.element} of {self.buffer}, which has "
+            f"{self.elements} elements ({where}): the mask lets it through"
+        )
+
+
+@dataclass
+class Trace:
+    """Everything that one call moved. See `trace`."""
+
+    launches: list[Launch] = field(default_factory=list)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    accesses: list[Access] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def kernel(self) -> str:
+        """Names of the kernels, in launch order."""
+        return ", ".join(launch.name for launch in self.launches)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Grid of the first launch."""
+        return self.launches[0].grid if self.launches else (0, 0, 0)
+
+    def moved(self, op: str, buffer: str | None = None) -> int:
+        """Bytes moved by ``op``; an element that one instruction names twice moves once."""
+        total = 0
+        for access in self.accesses:
+            if access.op == op and buffer in (None, access.buffer):
+                total += np.unique(access.offsets).size * self.buffers[access.buffer].itemsize
+        return total
+
+    def loads(self, buffer: str | None = None) -> int:
+        """Bytes loaded from one buffer, or from all."""
+        return self.moved("load", buffer)
+
+    def stores(self, buffer: str | None = None) -> int:
+        """Bytes stored to one buffer, or to all."""
+        return self.moved("store", buffer)
+
+    @property
+    def loaded_bytes(self) -> int:
+        """Bytes loaded from all buffers."""
+        return self.loads()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes stored to all buffers."""
+        return self.stores()
+
+    @property
+    def atomic_bytes(self) -> int:
+        """Bytes of atomic updates: each is read and written at the L2."""
+        return self.moved("atomic")
+
+    def sectors(self, op: str = "load") -> int:
+        """32-byte sectors moved by ``op``: a strided access that uses 4 bytes of each still moves 32."""
+        total = 0
+        for access in self.accesses:
+            if access.op == op and access.offsets.size:
+                buffer = self.buffers[access.buffer]
+                first = access.offsets * buffer.itemsize + buffer.alignment
+                total += np.unique(first // SECTOR_BYTES).size
+        return total
+
+    @property
+    def dot_flops(self) -> int:
+        """Floating-point operations of all ``tl.dot``, a multiplication and an addition counted as two."""
+        return sum(2 * dot.M * dot.N * dot.K for dot in self.dots)
+
+    def times_touched(self, op: str, buffer: str) -> np.ndarray:
+        """How often each element of ``buffer`` was touched by ``op``, in the buffer's shape."""
+        target = self.buffers[buffer]
+        order = target.offsets()
+        counts = np.zeros(int(order.max(initial=-1)) + 1, dtype=np.int64)
+        for access in self.accesses:
+            if access.op == op and access.buffer == buffer:
+                counts[np.unique(access.offsets)] += 1
+        return counts[order].reshape(target.shape)
