@@ -27,7 +27,7 @@ def median_seconds(function: Callable[..., Any], *args: Any, repeat_ms: int = 10
         raise RuntimeError("A kernel can be timed on a GPU only; this machine runs it in the interpreter.")
     from triton.testing import do_bench
 
-    milliseconds = do_bench(lambda: function(*args), warmup=25, rep=repeat_ms, return_mode="median")
+    milliseconds: Any = do_bench(lambda: function(*args), warmup=25, rep=repeat_ms, return_mode="median")
     return milliseconds * 1e-3
 
 

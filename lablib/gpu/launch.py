@@ -72,8 +72,8 @@ def describe_launch(kernel: Any, grid: Any, args: tuple, kwargs: dict[str, Any])
     bound = signature.bind(*args, **parameters)
     bound.apply_defaults()
     constexprs = frozenset(name for name, p in signature.parameters.items() if "constexpr" in str(p.annotation))
-    grid = tuple(grid(bound.arguments) if callable(grid) else grid)
-    x, y, z = (*grid, 1, 1)[:3]
+    sizes: Any = grid(bound.arguments) if callable(grid) else grid
+    x, y, z = (*sizes, 1, 1)[:3]
     return Launch(kernel, (int(x), int(y), int(z)), dict(bound.arguments), constexprs, options)
 
 

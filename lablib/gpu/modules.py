@@ -22,6 +22,7 @@ def load_kernel(text: str, name: str) -> Any:
     path = Path(_folder.name) / f"{stem}.py"
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(stem, path)
+    assert spec is not None and spec.loader is not None  # a .py file always has a loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, name)

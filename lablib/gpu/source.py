@@ -84,7 +84,7 @@ def _collect(kernel: Any, helpers: dict[str, str], constants: dict[str, str], im
         elif isinstance(value, (bool, int, float, str)):
             constants[name] = repr(value) if value not in (float("inf"), float("-inf")) else f"float('{value}')"
         elif isinstance(value, tl.dtype):
-            constants[name] = "tl." + re.sub(r"^(b?)fp?", r"\1float", value.name)
+            constants[name] = "tl." + re.sub(r"^(b?)fp?", r"\1float", str(value.name))
         elif inspect.ismodule(value) and value.__name__.startswith("triton"):
             imports[name] = f"import {value.__name__} as {name}\n"
     # Last, so that helpers stand before the kernel that calls them.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,13 +73,24 @@ class tracing:
         return run()
 
 
+class _Range(NamedTuple):
+    """Where a buffer lies: address of its first element, its storage from low to high, which offsets are inside."""
+
+    name: str
+    address: int
+    low: int
+    high: int
+    inside: np.ndarray
+
+
 class Tracer:
     """Puts itself between the interpreter and memory for the time of one launch."""
 
     def __init__(self, result: Trace, launch: Launch) -> None:
         from triton.runtime.interpreter import interpreter_builder
 
-        self.result, self.launch, self.builder = result, launch, interpreter_builder
+        self.result, self.launch = result, launch
+        self.builder: Any = interpreter_builder
         self.index = len(result.launches) - 1
         code = launch.kernel.fn.__code__
         self.kernel_file, self.kernel_name, self.kernel_line = (
@@ -87,10 +98,10 @@ class Tracer:
             code.co_name,
             _def_line(launch.kernel),
         )
-        self.ranges = [self._register(n, v) for n, v in launch.arguments.items() if _base(v) is not None]
+        tensors = ((name, _base(value)) for name, value in launch.arguments.items())
+        self.ranges = [self._register(name, tensor) for name, tensor in tensors if tensor is not None]
 
-    def _register(self, name: str, value: Any) -> tuple[int, int, str, np.ndarray]:
-        tensor = _base(value)
+    def _register(self, name: str, tensor: torch.Tensor) -> _Range:
         itemsize, address = tensor.element_size(), tensor.data_ptr()
         buffer = Buffer(
             name, tuple(tensor.shape), tuple(tensor.stride()), itemsize, str(tensor.dtype).removeprefix("torch."),
@@ -103,7 +114,7 @@ class Tracer:
         inside = np.zeros(int(buffer.offsets().max(initial=-1)) + 1, dtype=bool)
         inside[buffer.offsets()] = True
         storage = tensor.untyped_storage()
-        return storage.data_ptr(), storage.data_ptr() + storage.nbytes(), buffer.name, inside, address
+        return _Range(buffer.name, address, storage.data_ptr(), storage.data_ptr() + storage.nbytes(), inside)
 
     def __enter__(self) -> None:
         b = self.builder
@@ -152,16 +163,17 @@ class Tracer:
         """Buffer that the addresses fall into, their offsets in elements, and which of them are inside it."""
         if not self.ranges:
             raise ValueError(f"{self.launch.name} was given no tensor, so it has no memory to access.")
-        best = None
-        for low, high, name, inside, base in self.ranges:
-            offsets = (addresses - base) // self.result.buffers[name].itemsize
-            fits = (offsets >= 0) & (offsets < inside.size)
-            fits[fits] = inside[offsets[fits]]
-            near = int(((addresses >= low) & (addresses < high)).sum())
-            score = (int(fits.sum()), near, -abs(int(offsets[0])))
-            if best is None or score > best[0]:
-                best = (score, name, offsets, fits)
-        return best[1], best[2], best[3]
+        found = [(*self._match(one, addresses), one.name) for one in self.ranges]
+        _, offsets, fits, name = max(found, key=lambda match: match[0])
+        return name, offsets, fits
+
+    def _match(self, one: _Range, addresses: np.ndarray) -> tuple[tuple[int, int, int], np.ndarray, np.ndarray]:
+        """How well the addresses fit a buffer: lanes inside it, lanes inside its storage, nearness of the first."""
+        offsets = (addresses - one.address) // self.result.buffers[one.name].itemsize
+        fits = (offsets >= 0) & (offsets < one.inside.size)
+        fits[fits] = one.inside[offsets[fits]]
+        near = int(((addresses >= one.low) & (addresses < one.high)).sum())
+        return (int(fits.sum()), near, -abs(int(offsets[0]))), offsets, fits
 
     def _load(self, ptrs: Any, mask: Any, other: Any, *rest: Any, **named: Any) -> Any:
         wanted = np.broadcast_to(mask.data, ptrs.data.shape)

@@ -35,10 +35,10 @@ class Worker:
 
     def __init__(self, target: str, environment: dict[str, str | None]) -> None:
         self.target, self.environment = target, environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None  # subprocess.Popen, whose pipes are always there
         self._lock = threading.Lock()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Any:
         changed = {**os.environ, **{k: v for k, v in self.environment.items() if v is not None}}
         for name, value in self.environment.items():
             if value is None:

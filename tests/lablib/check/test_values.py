@@ -88,7 +88,8 @@ def test_an_objects_own_equality_is_not_asked() -> None:
         def __eq__(self, other: object) -> bool:
             return True
 
-        __hash__ = None
+        def __hash__(self) -> int:
+            return 0
 
     with pytest.raises(AssertionError, match="is a Yes, expected a int"):
         check.equal(Yes(), 1)
