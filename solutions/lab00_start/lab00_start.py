@@ -82,6 +82,7 @@ Markdown("\n".join(lines))
 #
 # This function should subtract from each row the mean of that row. It runs. Its result has the right shape.
 
+
 # %% look_message
 def centre_wrongly(x):
     return x - x.mean(dim=1)
@@ -114,11 +115,13 @@ print(centre_wrongly(x))
 # <code>torch.mean</code>.
 # </details>
 
+
 # %% centre_rows tags=["solution"]
 def centre_rows(x):
     ### BEGIN SOLUTION
     return x - x.mean(dim=1, keepdim=True)
     ### END SOLUTION
+
 
 # %% test_centre_rows tags=["test", "core"] points=2 hours=0.05
 rows = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
@@ -212,12 +215,14 @@ print(f"d(sum of y) / d(bias) = {bias.grad.tolist()}")  # ... so its gradient is
 # <details><summary>Hint 3: nearly there</summary><code>.T</code> swaps the two shapes and the two strides.
 # The first element stays where it was: x[a, c].</details>
 
+
 # %% transposed_slice tags=["solution"]
 def transposed_slice(M, N, a, b, c, d, step):
     ### BEGIN SOLUTION
     columns = -(-(d - c) // step)
     return (columns, b - a), (step, N), a * N + c
     ### END SOLUTION
+
 
 # %% test_transposed_slice tags=["test", "core"] points=2 hours=0.1
 view = torch.empty(3, 4)[1:3, 0:4:2].T
@@ -257,6 +262,7 @@ check.equal(transposed_slice(M, N, 7, 16, 5, N, 3), expected, name="transposed_s
 # axis add <code>torch.arange(size) * stride</code> along a new last axis. Then count the different
 # ones.</details>
 
+
 # %% distinct_bytes tags=["solution"]
 def distinct_bytes(x):
     ### BEGIN SOLUTION
@@ -265,6 +271,7 @@ def distinct_bytes(x):
         places = places[..., None] + torch.arange(size) * stride
     return places.unique().numel() * x.element_size()
     ### END SOLUTION
+
 
 # %% test_distinct_bytes tags=["test", "core"] points=2 hours=0.1
 base = torch.zeros(3, 4)
@@ -334,6 +341,7 @@ viz.program_grid(10, block=4, blocks=[2, 8, 16])
 # | `__syncthreads()` | the compiler inserts it |
 # </details>
 
+
 # %% look_double
 @triton.jit
 def _double_kernel(x_ptr, out_ptr, n, BLOCK: tl.constexpr):
@@ -380,6 +388,7 @@ viz.memory_map(trace(double, torch.arange(10.0, device=device.DEVICE)))
 # <details><summary>Hint 3: nearly there</summary>program_id → i → mask → load x at i · x_stride → load y at i
 # · y_stride → store at i.</details>
 
+
 # %% axpy tags=["solution"]
 @triton.jit
 def _axpy_kernel(a, x_ptr, y_ptr, out_ptr, x_stride, y_stride, n, BLOCK: tl.constexpr):
@@ -400,6 +409,7 @@ def axpy(a, x, y, BLOCK=512):
     ### END SOLUTION
     _axpy_kernel[(programs,)](a, x, y, out, x.stride(0), y.stride(0), n, BLOCK=BLOCK)
     return out
+
 
 # %% test_axpy tags=["test", "core"] points=2 hours=0.15
 x, y = check.rng.normal(1000), check.rng.normal(1000)

@@ -108,6 +108,7 @@ for name, view in [("x", x), ("x.T", x.T), ("x[:, :2]", x[:, :2]), ("x[::2]", x[
 # `inside = (rows[:, None] < M) & (columns[None, :] < N)`, then load `x`, load `y`, store `alpha * x + y`, all with `mask=inside`.
 # </details>
 
+
 # %% scale_add tags=["solution"]
 @triton.jit
 def _scale_add_kernel(
@@ -131,10 +132,9 @@ def scale_add(x, y, alpha, BLOCK_M=16, BLOCK_N=32):
     M, N = x.shape
     z = torch.empty((M, N), dtype=x.dtype, device=x.device)
     grid = (triton.cdiv(M, BLOCK_M), triton.cdiv(N, BLOCK_N))
-    _scale_add_kernel[grid](
-        x, y, z, M, N, alpha, *x.stride(), *y.stride(), BLOCK_M=BLOCK_M, BLOCK_N=BLOCK_N
-    )
+    _scale_add_kernel[grid](x, y, z, M, N, alpha, *x.stride(), *y.stride(), BLOCK_M=BLOCK_M, BLOCK_N=BLOCK_N)
     return z
+
 
 # %% [markdown]
 # Look at it before you test it: step through the programs. A square lights when it is loaded or stored.
@@ -200,6 +200,7 @@ viz.program_grid(4, 5, 8, blocks=[4, 8, 16, 32])
 # load → to float32 → times 1/temperature → minus maximum → exp → divided by sum → to the result's dtype → store.
 # </details>
 
+
 # %% softmax_t tags=["solution"]
 @triton.jit
 def _softmax_t_kernel(x_ptr, y_ptr, row_stride, N, inverse_temperature, BLOCK_N: tl.constexpr):
@@ -221,6 +222,7 @@ def softmax_t(x, temperature):
     BLOCK_N = triton.next_power_of_2(N)
     _softmax_t_kernel[(M,)](x, y, x.stride(0), N, 1.0 / temperature, BLOCK_N=BLOCK_N, num_warps=8)
     return y
+
 
 # %% look_softmax_t
 viz.memory_map(trace(softmax_t, torch.randn(4, 6, device=device.DEVICE), 0.7))
@@ -253,6 +255,7 @@ check.close(y, torch.softmax(x.float() / 0.3, -1).half())
 # * bytes loaded = itemsize · K · (M · ⌈N / BLOCK_N⌉ + N · ⌈M / BLOCK_M⌉).
 #
 # Here it is for 64 × 64 × 64 in float16:
+
 
 # %% look_tile_traffic
 def loaded_bytes(M, N, K, BLOCK_M, BLOCK_N, itemsize=2):
@@ -288,6 +291,7 @@ viz.traffic_bars(
 # `acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)`, then in `for k in range(0, K, BLOCK_K)`: two masked loads and `acc = tl.dot(a, b, acc)`; at the end one masked store of `acc.to(tl.float16)`.
 # </details>
 
+
 # %% linear tags=["solution"]
 @triton.jit
 def _linear_kernel(
@@ -322,6 +326,7 @@ def linear(x, w, BLOCK_M=32, BLOCK_N=32, BLOCK_K=32, num_warps=4, num_stages=3):
         num_warps=num_warps, num_stages=num_stages,
     )  # fmt: skip
     return y
+
 
 # %% [markdown]
 # Four programs, three steps along K. Step by instruction: each program walks along its own rows of x and of w.
@@ -384,6 +389,7 @@ viz.tile_order({"row-major": row_major, "groups of 4 rows": grouped}, grid=(8, 8
 # With `i = pid % (GROUP_M * tiles_n)` and `rows` rows in the group: row `first + i % rows`, column `i // rows`.
 # </details>
 
+
 # %% grouped_tile tags=["solution"]
 @triton.jit
 def grouped_tile(pid, tiles_m, tiles_n, GROUP_M: tl.constexpr):
@@ -410,6 +416,7 @@ def program_order(tiles_m, tiles_n, GROUP_M):
     row, column = (torch.empty(count, dtype=torch.int32, device=device.DEVICE) for _ in range(2))
     _order_kernel[(1,)](row, column, tiles_m, tiles_n, GROUP_M, BLOCK=triton.next_power_of_2(count))
     return row, column
+
 
 # %% test_grouped_tile tags=["test", "core"] points=10 hours=1.0
 row, column = check.traffic(program_order, 4, 3, 2)
@@ -452,12 +459,14 @@ check.equal(model.misses, 4096, name="tiles from memory")
 # A 4 × 4 grid of tiles, 4 in flight, `GROUP_M` = 2, one step along K: 4 waves, each a 2 × 2 square, so 4 · (2 + 2) = 16.
 # </details>
 
+
 # %% predict_l2_tiles tags=["solution"]
 def predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M):
     ### BEGIN SOLUTION
     waves = tiles_m * tiles_n // in_flight
     return waves * (GROUP_M + in_flight // GROUP_M) * k_tiles
     ### END SOLUTION
+
 
 # %% test_predict_l2_tiles tags=["test", "core"] points=5 hours=0.5
 check.equal(predict_l2_tiles(4, 4, 1, 4, 2), 16, name="predict_l2_tiles(4, 4, 1, 4, 2)")
@@ -531,6 +540,7 @@ viz.traffic_bars([
 # Same addresses and mask as the result. Load it after the loop: it then holds no registers while you multiply.
 # </details>
 
+
 # %% linear_silu tags=["solution"]
 @triton.jit
 def _linear_silu_kernel(
@@ -565,6 +575,7 @@ def linear_silu(x, w, bias, residual):
     _linear_silu_kernel[grid](x, w, bias, residual, y, M, N, K, BLOCK_M=32, BLOCK_N=32, BLOCK_K=32)
     return y
     ### END SOLUTION
+
 
 # %% test_linear_silu tags=["test", "core"] points=10 hours=1.0
 def silu_oracle(x, w, bias, residual):
@@ -623,6 +634,7 @@ for M, N, K in [(16, 1024, 8192), (16, 4096, 4096), (4096, 4096, 4096)]:
 # Treat the result as one vector of M · N elements: for each split, load a block at `split * M * N + offsets` and add it to a float32 accumulator.
 # </details>
 
+
 # %% linear_split_k tags=["solution"]
 @triton.jit
 def _partial_kernel(x_ptr, w_ptr, part_ptr, M, N, K, part_length, BLOCK: tl.constexpr):
@@ -668,6 +680,7 @@ def linear_split_k(x, w, splits):
     _sum_parts_kernel[(triton.cdiv(M * N, 512),)](parts, y, M * N, splits, BLOCK=512)
     return y
     ### END SOLUTION
+
 
 # %% test_linear_split_k tags=["test", "stretch"] points=10 hours=1.5
 M, N, K, splits = 16, 64, 256, 4
@@ -752,6 +765,7 @@ viz.configuration_table(rows)
 # `compile_stages(matmul, a, b, **choose_tile("sm_90"), targets=["sm_90"])[0].spill_bytes`
 # </details>
 
+
 # %% choose_tile tags=["solution"]
 def choose_tile(target):
     ### BEGIN SOLUTION
@@ -759,6 +773,7 @@ def choose_tile(target):
         return {"BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3}
     return {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3}
     ### END SOLUTION
+
 
 # %% test_choose_tile tags=["test", "core"] points=10 hours=1.0
 def judge_tile(target, opcode, least):
@@ -782,6 +797,7 @@ judge_tile("sm_80", "HMMA", least=64)
 # ### Diagnose from counters (stretch)
 #
 # On a GPU you rarely see a fault. You see counters, and infer it. Here are the counters of four runs of one copy kernel. All four give the right answer.
+
 
 # %% counters tags=["setup"]
 def counters(function, *args, least):
@@ -810,6 +826,7 @@ def copy_rows(x, BLOCK=None, TIMES=1):
     BLOCK = BLOCK or triton.next_power_of_2(x.shape[1])
     _copy_kernel[(x.shape[0],)](x, y, *x.stride(), x.shape[1], BLOCK=BLOCK, TIMES=TIMES)
     return y
+
 
 # %% look_counters
 x = torch.randn(64, 64, device=device.DEVICE)
@@ -843,6 +860,7 @@ for counter in table["A"]:
 # With elements of 8 bytes a strided load moves four times too much. With rows of 50 float32 numbers, starting anywhere, at most a third too much. Put the border between.
 # </details>
 
+
 # %% diagnose tags=["solution"]
 def diagnose(c):
     ### BEGIN SOLUTION
@@ -854,6 +872,7 @@ def diagnose(c):
         return "idle lanes"
     return "healthy"
     ### END SOLUTION
+
 
 # %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
 x = check.rng.normal(64, 64)
