@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-__all__ = ["DEVICE", "INTERPRETED", "describe", "seed", "synchronize"]
+__all__ = ["DEVICE", "INTERPRETED", "describe", "refuse_bfloat16", "seed", "synchronize"]
 
 
 def _interpreter_wanted() -> bool:
@@ -44,12 +44,24 @@ def describe() -> str:
     True
     """
     if INTERPRETED:
-        return f"No GPU is used: Triton kernels run in the interpreter, on {torch.get_num_threads()} CPU threads."
+        return "No GPU is used: Triton kernels run in the interpreter, on the CPU."
     properties = torch.cuda.get_device_properties(DEVICE)
     return (
         f"Triton kernels are compiled and run on {properties.name} "
         f"({properties.multi_processor_count} SMs, {properties.total_memory / 2**30:.0f} GiB)."
     )
+
+
+def refuse_bfloat16(name: str, *tensors: torch.Tensor) -> None:
+    """Raise where bfloat16 arithmetic would be silently wrong: in the interpreter, which computes on its 16 bits.
+
+    Raises
+    ------
+    ValueError
+        If kernels are interpreted and a tensor is bfloat16.
+    """
+    if INTERPRETED and any(tensor.dtype == torch.bfloat16 for tensor in tensors):
+        raise ValueError(f"{name} cannot compute in bfloat16 without a GPU: use float16 or float32 here.")
 
 
 def seed(value: int) -> None:

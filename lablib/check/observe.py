@@ -13,21 +13,20 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lablib.gpu.launch import Launch, kernel_class
+from lablib.check import provenance
+from lablib.gpu.launch import Launch, kernel_class, tensor_of
 from lablib.gpu.trace import tracing
 from lablib.gpu.traffic import Trace
 
 __all__ = ["Observation", "observe"]
 
-ALLOCATIONS = {
-    "empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided",
-    "zeros", "zeros_like", "new_zeros", "zero_",
-}  # fmt: skip
 VIEWS = {
     "view", "reshape", "as_strided", "detach", "alias", "t", "transpose", "permute", "expand", "slice", "select",
     "squeeze", "unsqueeze", "_unsafe_view", "lift_fresh", "set_", "_reshape_alias", "unbind", "narrow", "split",
+    "diagonal",
 }  # fmt: skip
 POISONED = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
+ZEROED = {"zeros", "zeros_like", "new_zeros", "zero_", "full", "full_like", "new_full"}
 
 
 @dataclass
@@ -44,15 +43,15 @@ class Observation:
         Names of the torch operations that computed or copied something, in order.
     changed_inputs
         Positions or names of the arguments that the call modified.
-    written_outside
-        True if a returned tensor is not what the last kernel left in memory.
+    unearned
+        What came about without a kernel, as sentences; empty for an honest kernel.
     """
 
     value: Any
     trace: Trace
     torch_ops: list[str] = field(default_factory=list)
     changed_inputs: list[str] = field(default_factory=list)
-    written_outside: bool = False
+    unearned: list[str] = field(default_factory=list)
 
     @property
     def launches(self) -> list[Launch]:
@@ -67,13 +66,17 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
     writes is seen.
     """
     inputs = [(str(i), a) for i, a in enumerate(args)] + list(kwargs.items())
-    before = [(name, a, a.clone()) for name, a in inputs if isinstance(a, torch.Tensor) and a.device.type != "meta"]
+    tensors = [(name, t) for name, a in inputs for t in tree_leaves(a) if _has_memory(t)]
+    before = [(name, t, t.clone()) for name, t in tensors]
     operations = _Operations()
     after_launch: dict[int, torch.Tensor] = {}
-    with tracing() as trace, _pausing(operations, after_launch), operations:
+    with _pausing(operations, after_launch), tracing() as trace, operations:
         value = _call(function, args, kwargs)
-    changed = [name for name, a, copy in before if not _same_bits(a, copy)]
-    return Observation(value, trace, operations.names, changed, _differs_from_memory(value, after_launch))
+    changed = [name for name, t, copy in before if not _same_bits(t, copy)]
+    results = [t for t in tree_leaves(value) if _has_memory(t)]
+    given = {_storage(t) for _, t in tensors} | operations.zeroed
+    unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
+    return Observation(value, trace, operations.names, changed, unearned)
 
 
 def _call(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -93,6 +96,7 @@ class _Operations(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.names: list[str] = []
+        self.zeroed: set[int] = set()  # storages that torch filled with zeros: a kernel may load them
         self.paused = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -102,13 +106,15 @@ class _Operations(TorchDispatchMode):
         name = func.overloadpacket.__name__
         if name in POISONED:
             _poison(result)
-        elif name not in ALLOCATIONS and name not in VIEWS:
+        elif name in ZEROED:
+            self.zeroed.add(_storage(result))
+        elif name not in VIEWS:
             self.names.append(name)
         return result
 
 
 def _poison(tensor: torch.Tensor) -> None:
-    if tensor.device.type == "meta":
+    if not _has_memory(tensor):
         return
     if tensor.dtype.is_floating_point:
         tensor.fill_(float("nan"))
@@ -131,9 +137,9 @@ class _pausing:
             outer.operations.paused = True
             try:
                 result = outer.run(kernel, *args, **kwargs)
-                for value in tree_leaves((args, kwargs)):
-                    if isinstance(value, torch.Tensor) and value.device.type != "meta":
-                        outer.after_launch[value.untyped_storage().data_ptr()] = _storage_copy(value)
+                for tensor in map(tensor_of, tree_leaves((args, kwargs))):
+                    if tensor is not None and _has_memory(tensor):
+                        outer.after_launch[_storage(tensor)] = _storage_copy(tensor)
                 return result
             finally:
                 outer.operations.paused = False
@@ -142,6 +148,14 @@ class _pausing:
 
     def __exit__(self, *exc_info: Any) -> None:
         self.cls.run = self.run
+
+
+def _has_memory(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.device.type != "meta"
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _storage_copy(tensor: torch.Tensor) -> torch.Tensor:
@@ -154,11 +168,9 @@ def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(*packed)
 
 
-def _differs_from_memory(value: Any, after_launch: dict[int, torch.Tensor]) -> bool:
-    for tensor in tree_leaves(value):
-        if not isinstance(tensor, torch.Tensor) or tensor.device.type == "meta":
-            continue
-        left = after_launch.get(tensor.untyped_storage().data_ptr())
-        if left is None or not torch.equal(left, _storage_copy(tensor)):
-            return True
-    return False
+def _changed_since(results: list[torch.Tensor], after_launch: dict[int, torch.Tensor]) -> list[str]:
+    for tensor in results:
+        left = after_launch.get(_storage(tensor))
+        if left is not None and not torch.equal(left, _storage_copy(tensor)):
+            return ["it returns a tensor that something changed after the last kernel had written it"]
+    return []

@@ -1,4 +1,4 @@
-"""The inputs of tests: one generator that a grader reseeds in secret."""
+"""The inputs of tests: one generator, so that whoever grades can choose the seed."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def _assert_kernels_did_it(name: str, seen: Observation) -> None:
         raise AssertionError(
             f"{name} modified its argument {seen.changed_inputs[0]}; the result needs memory of its own."
         )
-    if seen.written_outside:
-        raise AssertionError(f"{name} returns a tensor that is not what its last kernel wrote there.")
+    if seen.unearned:
+        raise AssertionError(f"{name}: {seen.unearned[0]}.")
 
 
 def _assert_bytes(name: str, trace: Trace, what: str, bounds: Bytes | None) -> None:

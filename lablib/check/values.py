@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 
-__all__ = ["RTOL", "close", "equal", "raises"]
+__all__ = ["RTOL", "close", "equal", "raises", "rounded"]
 
 RTOL = {torch.float64: 1e-11, torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
 """Relative tolerance by dtype: a few units in the last place, for sums of up to some thousand terms."""
+
+FLOAT32_SLACK = 2e-5
+"""What float32 sums, matrix units and exponentials may lose, relative to the data's scale."""
 
 
 def close(actual: Any, expected: torch.Tensor, rtol: float | None = None, name: str = "the result") -> None:
@@ -45,11 +48,46 @@ def close(actual: Any, expected: torch.Tensor, rtol: float | None = None, name: 
     got, want = actual.detach().to("cpu", torch.float64), expected.detach().to("cpu", torch.float64)
     tolerance = RTOL.get(expected.dtype, 0.0) if rtol is None else rtol
     scale = want[want.isfinite()].square().mean().sqrt() if want.isfinite().any() else torch.tensor(0.0)
-    good = (got - want).abs() <= tolerance * (want.abs() + scale)
+    good = want.isfinite() & ((got - want).abs() <= tolerance * (want.abs() + scale))
     good |= got == want  # equal infinities
     if bool(good.all()):
         return
     raise AssertionError(_difference(got, want, good, name))
+
+
+def rounded(actual: Any, exact: torch.Tensor, dtype: torch.dtype, name: str = "the result") -> None:
+    """Assert that a tensor is the exact result, computed in float32 and rounded to ``dtype`` once.
+
+    Rounding once is wrong by at most half a unit in the last place. A sum in a narrow dtype, or a rounding in the
+    middle, is wrong by more somewhere.
+
+    Parameters
+    ----------
+    actual
+        What the student's code returned.
+    exact
+        The oracle in float64, not rounded.
+    dtype
+        ``torch.float16`` or ``torch.bfloat16``.
+
+    Raises
+    ------
+    AssertionError
+        As `close` does.
+
+    Examples
+    --------
+    >>> exact = torch.tensor([1.0, 3.0], dtype=torch.float64) / 3
+    >>> rounded(exact.half(), exact, torch.float16)
+    """
+    _same_kind(actual, exact.to(dtype), name)
+    got, want = actual.detach().to("cpu", torch.float64), exact.detach().to("cpu", torch.float64)
+    _, exponent = torch.frexp(want)
+    half_unit = torch.ldexp((want != 0) * torch.finfo(dtype).eps / 4, exponent)
+    rms = want.square().mean().sqrt()
+    good = (got - want).abs() <= half_unit + FLOAT32_SLACK * (want.abs() + rms)
+    if not bool(good.all()):
+        raise AssertionError(_difference(got, want, good, name) + f" It is to be rounded to {dtype} once, at the end.")
 
 
 def equal(actual: Any, expected: Any, name: str = "the result") -> None:
@@ -105,9 +143,13 @@ def raises(error: type[Exception], function: Callable[..., Any], *args: Any, **k
         if isinstance(raised, error):
             return str(raised)
         raise AssertionError(
-            f"{function.__name__}({shown}) raised {type(raised).__name__}: {raised}; expected {error.__name__}."
+            f"{_name(function)}({shown}) raised {type(raised).__name__}: {raised}; expected {error.__name__}."
         ) from raised
-    raise AssertionError(f"{function.__name__}({shown}) returned; the contract asks for a {error.__name__} here.")
+    raise AssertionError(f"{_name(function)}({shown}) returned; the contract asks for a {error.__name__} here.")
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def _brief(value: Any) -> str:

@@ -45,7 +45,7 @@ class Compiled:
     Attributes
     ----------
     kernel, target, source
-        Name; ``"sm_90"`` and the like; the kernel's Python source, its ``def`` being line 1.
+        Name; ``"sm_90"`` and the like; the kernel's Python source, ``@triton.jit`` being line 1.
     stages
         Text by stage: ``ttir``, ``ttgir``, ``llir``, ``ptx``, ``sass``.
     line_map

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from lablib import device
 
 import triton  # isort: skip  (after lablib.device, which sets TRITON_INTERPRET)
+import triton.language as tl  # isort: skip
 
-__all__ = ["Launch", "kernel_class", "launches_of", "recording"]
+__all__ = ["Launch", "kernel_class", "launches_of", "recording", "tensor_of"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Launch:
         Names of the parameters annotated ``tl.constexpr``.
     options
         Compile options of the launch: ``num_warps``, ``num_stages`` and the like.
+    places
+        Address of each tensor, by parameter: what tells two tensors of one shape apart.
     """
 
     kernel: Any
@@ -42,6 +47,7 @@ class Launch:
     arguments: dict[str, Any]
     constexprs: frozenset[str]
     options: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -71,10 +77,21 @@ def describe_launch(kernel: Any, grid: Any, args: tuple, kwargs: dict[str, Any])
     options = {k: v for k, v in kwargs.items() if k not in signature.parameters and k != "warmup"}
     bound = signature.bind(*args, **parameters)
     bound.apply_defaults()
+    arguments = {
+        name: value.value if isinstance(value, tl.constexpr) else value for name, value in bound.arguments.items()
+    }
     constexprs = frozenset(name for name, p in signature.parameters.items() if "constexpr" in str(p.annotation))
-    sizes: Any = grid(bound.arguments) if callable(grid) else grid
+    sizes: Any = grid(arguments) if callable(grid) else grid
     x, y, z = (*sizes, 1, 1)[:3]
-    return Launch(kernel, (int(x), int(y), int(z)), dict(bound.arguments), constexprs, options)
+    tensors = {name: tensor_of(value) for name, value in arguments.items()}
+    places = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+    return Launch(kernel, (int(x), int(y), int(z)), arguments, constexprs, options, places)
+
+
+def tensor_of(value: Any) -> torch.Tensor | None:
+    """The tensor behind a kernel's argument: itself, or a tensor descriptor's base."""
+    value = value.base if type(value).__name__ == "TensorDescriptor" else value
+    return value if isinstance(value, torch.Tensor) else None
 
 
 @contextmanager

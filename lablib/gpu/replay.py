@@ -6,13 +6,16 @@ source and a copy of its arguments) and replayed in a process whose Triton inter
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
-from lablib.gpu.launch import Launch
+from lablib.gpu.launch import Launch, tensor_of
 from lablib.gpu.source import kernel_module
+from lablib.gpu.traffic import Trace
 from lablib.gpu.worker import Worker
 
 __all__ = ["freeze", "replay"]
@@ -24,46 +27,58 @@ def freeze(launch: Launch) -> bytes:
     """A launch as bytes: source of the kernel, and its arguments as they are now, tensors copied to the CPU."""
     text, _ = kernel_module(launch.kernel)
     storages: dict[int, torch.UntypedStorage] = {}
-    arguments = {}
-    for name, value in launch.arguments.items():
-        if isinstance(value, torch.Tensor):
-            storage = value.untyped_storage()
-            host = storages.setdefault(storage.data_ptr(), storage.cpu())
-            tensor = torch.empty(0, dtype=value.dtype)
-            value = tensor.set_(host, value.storage_offset(), value.size(), value.stride())
-        arguments[name] = value
+
+    def on_cpu(value: Any) -> Any:
+        tensor = tensor_of(value)
+        if tensor is None:
+            return value
+        storage = tensor.untyped_storage()
+        host = storages.setdefault(storage.data_ptr(), storage.cpu())
+        copied = torch.empty(0, dtype=tensor.dtype).set_(host, tensor.storage_offset(), tensor.size(), tensor.stride())
+        return copied if value is tensor else dataclasses.replace(value, base=copied)
+
+    with _disable_current_modes():  # whoever watches the student's torch calls is not to see these
+        arguments = {name: on_cpu(value) for name, value in launch.arguments.items()}
     file = io.BytesIO()
-    torch.save((text, launch.name, launch.grid, arguments, launch.constexprs, launch.options), file)
+    rest = (launch.grid, launch.constexprs, launch.options, launch.places)
+    torch.save((text, launch.name, arguments, rest), file)
     return file.getvalue()
 
 
-def replay(frozen: list[bytes], trace: Any) -> None:
+def replay(frozen: list[bytes], trace: Trace) -> None:
     """Fill ``trace`` with what the frozen launches moved."""
     counted = _interpreter.call(frozen)
-    trace.buffers, trace.accesses, trace.dots, trace.faults = counted
+    trace.buffers, trace.accesses, trace.dots, trace.faults, trace.places = counted
 
 
 def replay_frozen(frozen: list[bytes]) -> tuple:
     """In the interpreting process: run each launch under the tracer."""
     from lablib.gpu.modules import load_kernel
-    from lablib.gpu.trace import tracing
+    from lablib.gpu.trace import Tracer
 
     _accept_one_element_arrays()
-    with tracing() as result:
-        for item in frozen:
-            text, name, grid, arguments, _, options = torch.load(io.BytesIO(item), weights_only=False)
-            load_kernel(text, name)[grid](**arguments, **options)
-    return result.buffers, result.accesses, result.dots, result.faults
+    result = Trace()
+    for item in frozen:
+        text, name, arguments, rest = torch.load(io.BytesIO(item), weights_only=False)
+        kernel = load_kernel(text, name)
+        launch = Launch(kernel, rest[0], arguments, *rest[1:])
+        result.launches.append(launch)
+        with Tracer(result, launch):
+            kernel[launch.grid](**arguments, **launch.options)
+    return result.buffers, result.accesses, result.dots, result.faults, result.places
 
 
 def _accept_one_element_arrays() -> None:
     """Let a kernel's scalar bound a loop: Triton 3.6 converts one-element arrays, which numpy 2.4 refuses to do."""
     from triton.runtime import interpreter
 
+    if getattr(interpreter._patch_lang_tensor, "mended", False):
+        return
     patch = interpreter._patch_lang_tensor
 
     def patch_and_mend(tensor: Any, *scope: Any) -> None:
         patch(tensor, *scope)
         tensor.__index__ = lambda self: int(self.handle.data.squeeze())
 
+    patch_and_mend.mended = True
     interpreter._patch_lang_tensor = patch_and_mend

@@ -6,6 +6,8 @@ another process, its source travels with those of the helpers that it calls and 
 
 from __future__ import annotations
 
+import builtins
+import dis
 import inspect
 import re
 import textwrap
@@ -14,18 +16,29 @@ from typing import Any
 import triton
 import triton.language as tl
 
-__all__ = ["kernel_module", "kernel_source"]
+__all__ = ["first_line", "foreign_names", "kernel_module", "kernel_source"]
 
 HEADER = "import math\nimport torch\nimport triton\nimport triton.language as tl\n"
 
 
 def kernel_source(kernel: Any) -> str:
-    """Source of one ``@triton.jit`` function from its ``def`` line on, without decorators or indentation."""
-    text = textwrap.dedent(inspect.getsource(kernel.fn))
+    """Source of one ``@triton.jit`` function without indentation: line 1 is ``@triton.jit``, line 2 its ``def``."""
+    return "@triton.jit\n" + _from_def(kernel)[0]
+
+
+def first_line(kernel: Any) -> int:
+    """Line of the kernel's file that is line 1 of `kernel_source`."""
+    return _from_def(kernel)[1] - 1
+
+
+def _from_def(kernel: Any) -> tuple[str, int]:
+    """The text from ``def`` on, and the line of the file on which it starts."""
+    lines, first = inspect.getsourcelines(kernel.fn)
+    text = textwrap.dedent("".join(lines))
     start = re.search(r"^def\s+\w+\s*\(", text, re.MULTILINE)
     if start is None:
         raise ValueError(f"{kernel.fn.__name__} is not a plain function: @triton.jit needs `def name(...)`.")
-    return text[start.start() :].rstrip() + "\n"
+    return text[start.start() :].rstrip() + "\n", first + text[: start.start()].count("\n")
 
 
 def is_kernel(value: Any) -> bool:
@@ -33,12 +46,58 @@ def is_kernel(value: Any) -> bool:
     return isinstance(value, triton.JITFunction) or type(value).__name__ == "InterpretedFunction"
 
 
+def globals_read(function: Any) -> set[str]:
+    """Names that a function reads from outside itself."""
+    return _names_read(function.__code__)
+
+
 def _names_read(code: Any) -> set[str]:
-    names = set(code.co_names)
+    names = {
+        step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
+    }
     for constant in code.co_consts:
         if inspect.iscode(constant):
             names |= _names_read(constant)
     return names
+
+
+def scope_of(kernel: Any) -> dict[str, Any]:
+    """What the names outside a kernel mean: globals, and variables of the function around it."""
+    closure = inspect.getclosurevars(kernel.fn).nonlocals
+    return {**kernel.fn.__globals__, **closure}
+
+
+def foreign_names(kernel: Any) -> list[str]:
+    """Names in a kernel, and in the kernels that it calls, that a GPU does not know: Python functions, torch, numpy.
+
+    Triton's compiler refuses them. The interpreter runs them, and would hide work from whoever counts it.
+    """
+    found: list[str] = []
+    waiting, seen = [kernel], set()
+    while waiting:
+        current = waiting.pop()
+        if current.fn in seen or current.fn.__module__.startswith("triton."):
+            continue
+        seen.add(current.fn)
+        scope = scope_of(current)
+        for name in sorted(globals_read(current.fn)):
+            value = scope.get(name, getattr(builtins, name, None))
+            if is_kernel(value):
+                waiting.append(value)
+            elif not _on_a_gpu(name, value):
+                found.append(name)
+        if any(step.opname == "IMPORT_NAME" for step in dis.get_instructions(current.fn)):
+            found.append("import")
+    return found
+
+
+def _on_a_gpu(name: str, value: Any) -> bool:
+    if value is None or isinstance(value, (bool, int, float, str, tl.constexpr, tl.dtype)):
+        return True
+    if value in (range, min, max, abs, len, float, int, bool, print, AssertionError, NotImplementedError):
+        return True
+    module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "") or ""
+    return module == "triton" or module.startswith("triton.")
 
 
 def kernel_module(kernel: Any) -> tuple[str, int]:
@@ -49,7 +108,7 @@ def kernel_module(kernel: Any) -> tuple[str, int]:
     text : str
         The module.
     line : int
-        The line, counted from 1, on which the kernel's own ``def`` stands.
+        The line, counted from 1, on which the kernel's own ``@triton.jit`` stands.
 
     Notes
     -----
@@ -62,15 +121,15 @@ def kernel_module(kernel: Any) -> tuple[str, int]:
     _collect(kernel, helpers, constants, imports)
     own = helpers.pop(kernel.fn.__name__)
     parts = [HEADER, *imports.values(), *(f"{name} = {text}\n" for name, text in constants.items())]
-    parts += [f"\n@triton.jit\n{text}" for text in helpers.values()]
-    before = "".join(parts) + "\n@triton.jit\n"
+    parts += [f"\n{text}" for text in helpers.values()]
+    before = "".join(parts) + "\n"
     return before + own, before.count("\n") + 1
 
 
 def _collect(kernel: Any, helpers: dict[str, str], constants: dict[str, str], imports: dict[str, str]) -> None:
     helpers[kernel.fn.__name__] = ""  # seen: ends a recursion
-    scope = {**kernel.fn.__globals__, **inspect.getclosurevars(kernel.fn).nonlocals}
-    for name in sorted(_names_read(kernel.fn.__code__)):
+    scope = scope_of(kernel)
+    for name in sorted(globals_read(kernel.fn)):
         if name not in scope or name in helpers or name in ("math", "torch", "triton", "tl"):
             continue
         value = scope[name]
@@ -78,7 +137,10 @@ def _collect(kernel: Any, helpers: dict[str, str], constants: dict[str, str], im
             if value.fn.__module__.startswith("triton."):
                 imports[name] = f"from {value.fn.__module__} import {value.fn.__name__} as {name}\n"
             else:
-                _collect(value, helpers, constants, imports)
+                if value.fn.__name__ not in helpers:
+                    _collect(value, helpers, constants, imports)
+                if name != value.fn.__name__:
+                    helpers[name] = f"{name} = {value.fn.__name__}\n"
         elif isinstance(value, tl.constexpr):
             constants[name] = f"tl.constexpr({value.value!r})"
         elif isinstance(value, (bool, int, float, str)):
@@ -87,6 +149,8 @@ def _collect(kernel: Any, helpers: dict[str, str], constants: dict[str, str], im
             constants[name] = "tl." + re.sub(r"^(b?)fp?", r"\1float", str(value.name))
         elif inspect.ismodule(value) and value.__name__.startswith("triton"):
             imports[name] = f"import {value.__name__} as {name}\n"
+        elif getattr(value, "__module__", "").startswith("triton."):
+            imports[name] = f"from {value.__module__} import {value.__name__} as {name}\n"
     # Last, so that helpers stand before the kernel that calls them.
     del helpers[kernel.fn.__name__]
     helpers[kernel.fn.__name__] = kernel_source(kernel)

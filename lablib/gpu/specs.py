@@ -2,7 +2,7 @@
 
 Sources: NVIDIA CUDA C++ Programming Guide 13.0, table "Technical Specifications per Compute Capability" (threads,
 registers, shared memory); NVIDIA A100, H200 and B200 datasheets (memory bandwidth, dense matrix throughput). The L2
-size of the H200 is what its driver reports (60 MB), that of the others is the vendor's.
+size of the H200 is what its driver reports (60 MiB), that of the others is the vendor's.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class GPU:
 GPUS = {
     spec.target: spec
     for spec in (
-        GPU("A100 80GB", "sm_80", 108, 164 * 1024, 163 * 1024, 40 * 10**6, 2.039e12, 312e12),
-        GPU("H200", "sm_90", 132, 228 * 1024, 227 * 1024, 60 * 10**6, 4.8e12, 989e12),
-        GPU("B200", "sm_100", 148, 228 * 1024, 227 * 1024, 126 * 10**6, 8.0e12, 2250e12),
+        GPU("A100 80GB", "sm_80", 108, 164 * 1024, 163 * 1024, 40 * 2**20, 2.039e12, 312e12),
+        GPU("H200", "sm_90", 132, 228 * 1024, 227 * 1024, 60 * 2**20, 4.8e12, 989e12),
+        GPU("B200", "sm_100", 148, 228 * 1024, 227 * 1024, 126 * 2**20, 8.0e12, 2250e12),
     )
 }
 

@@ -61,7 +61,7 @@ class Access:
     lanes
         Lanes of the instruction, masked ones included.
     line
-        Line in the kernel's source, its ``def`` being line 1; 0 inside a helper.
+        Line in the kernel's source, ``@triton.jit`` being line 1; 0 inside a helper.
     launch
         Which launch of the trace, counted from 0.
     """
@@ -88,33 +88,43 @@ class Dot:
 
 @dataclass(frozen=True)
 class Fault:
-    """An access outside its buffer: ``element`` is the first offending offset."""
+    """An access to something that is no element of its buffer; ``element`` is the first offending offset."""
 
     program: tuple[int, int, int]
     op: str
-    buffer: str
+    buffer: Buffer
     element: int
-    elements: int
     line: int
     kernel: str
 
     def __str__(self) -> str:
         where = f"line {self.line} of {self.kernel}" if self.line else self.kernel
+        name, count = self.buffer.name, self.buffer.elements
+        if 0 <= self.element <= self.buffer.offsets().max(initial=-1):
+            return (
+                f"program {self.program} would {self.op} at {name} + {self.element}, which lies between the elements "
+                f"of {name}: its strides are {self.buffer.strides} ({where}). Does the address use them?"
+            )
         return (
-            f"program {self.program} would {self.op} element {self.element} of {self.buffer}, which has "
-            f"{self.elements} elements ({where}): the mask lets it through"
+            f"program {self.program} would {self.op} at {name} + {self.element}, outside {name}, which has {count} "
+            f"elements ({where}): which lanes does the mask let through?"
         )
 
 
 @dataclass
 class Trace:
-    """Everything that one call moved. See `trace`."""
+    """Everything that one call moved; see `lablib.gpu.trace.trace`.
+
+    ``buffers`` go by the name of the kernel's parameter; where two launches give one name to different tensors, the
+    later one's is ``name#launch``. ``places`` has the address of each.
+    """
 
     launches: list[Launch] = field(default_factory=list)
     buffers: dict[str, Buffer] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
 
     @property
     def kernel(self) -> str:
@@ -165,6 +175,15 @@ class Trace:
                 buffer = self.buffers[access.buffer]
                 first = access.offsets * buffer.itemsize + buffer.alignment
                 total += np.unique(first // SECTOR_BYTES).size
+        return total
+
+    def loads_by_program(self, launch: int = 0) -> dict[tuple[int, int, int], int]:
+        """Bytes that each program of one launch loads; a program that loads nothing is left out."""
+        total: dict[tuple[int, int, int], int] = {}
+        for access in self.accesses:
+            if access.op == "load" and access.launch == launch:
+                moved = np.unique(access.offsets).size * self.buffers[access.buffer].itemsize
+                total[access.program] = total.get(access.program, 0) + moved
         return total
 
     @property

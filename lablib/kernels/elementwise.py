@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-from lablib import device  # noqa: F401  (before triton: it decides whether kernels are interpreted)
+from lablib import device
 from lablib.gpu.cost import Cost
 
 import triton  # isort: skip
@@ -56,7 +56,7 @@ def add(x: torch.Tensor, y: torch.Tensor, BLOCK: int = 1024) -> torch.Tensor:
     Raises
     ------
     ValueError
-        If shapes or dtypes differ, or a tensor is not contiguous.
+        If shapes or dtypes differ, a tensor is not contiguous, or it is bfloat16 and there is no GPU.
 
     Examples
     --------
@@ -69,6 +69,7 @@ def add(x: torch.Tensor, y: torch.Tensor, BLOCK: int = 1024) -> torch.Tensor:
             "add takes two contiguous tensors of one shape and dtype; it got "
             f"{x.dtype} {tuple(x.shape)} strides {x.stride()} and {y.dtype} {tuple(y.shape)} strides {y.stride()}."
         )
+    device.refuse_bfloat16("add", x, y)
     z = torch.empty_like(x)
     _add_kernel[(triton.cdiv(x.numel(), BLOCK),)](x, y, z, x.numel(), BLOCK=BLOCK)
     return z

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import torch
 
-from lablib import device  # noqa: F401  (before triton: it decides whether kernels are interpreted)
+from lablib import device
 from lablib.gpu.cost import Cost
 
 import triton  # isort: skip
@@ -94,7 +94,7 @@ def matmul(
     Raises
     ------
     ValueError
-        If the shapes do not chain or the dtypes differ.
+        If the shapes do not chain, the dtypes differ, or they are bfloat16 and there is no GPU.
 
     Examples
     --------
@@ -107,6 +107,7 @@ def matmul(
             "matmul takes an (M, K) and a (K, N) matrix of one dtype; it got "
             f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}."
         )
+    device.refuse_bfloat16("matmul", a, b)
     M, K = a.shape
     N = b.shape[1]
     c = torch.empty((M, N), dtype=a.dtype, device=a.device)

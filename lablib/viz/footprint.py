@@ -79,6 +79,16 @@ class Footprint:
         mates = np.isin(self.sectors(self.addresses), np.unique(self.sectors(offsets)))
         return np.flatnonzero(mates & ~np.isin(self.addresses, offsets))
 
+    def sector_bytes(self, offsets: np.ndarray) -> int:
+        """Return the bytes of the sectors that the offsets lie in, gaps between elements of a view included.
+
+        What lies before the buffer's first element or after its last is not counted: it is no waste of the kernel's.
+        """
+        low = np.unique(self.sectors(offsets)) * SECTOR
+        first = int(self._ordered[0]) * self.itemsize + self.alignment
+        last = (int(self._ordered[-1]) + 1) * self.itemsize + self.alignment
+        return int((np.minimum(low + SECTOR, last) - np.maximum(low, first)).sum())
+
     def positions(self, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and columns of the squares that hold ``elements``, each square once."""
         squares = np.unique(self.rows[elements] * self.drawn[1] + self.cols[elements])

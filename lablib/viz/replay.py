@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lablib.viz.footprint import SECTOR, Footprint
+from lablib.viz.footprint import Footprint
 
 _MOST_MOMENTS = 96  # positions of the slider; a longer trace shows several steps at each
 
@@ -90,12 +90,9 @@ def _apply(one: Footprint, accesses: Sequence[Any], moved: dict[str, int]) -> To
                 counts[one.elements_at(offsets)] += 1
                 asked[kind].append(offsets)
     loaded, stored = (np.unique(np.concatenate([*found, np.empty(0, np.int64)])) for found in asked.values())
-    unused = one.sector_mates(loaded)
-    used = len(loaded) * one.itemsize
-    # A buffer's end may cut its last sector short: bytes that hold no element are no waste of the kernel's.
-    one.fetched += min(len(np.unique(one.sectors(loaded))) * SECTOR, used + len(unused) * one.itemsize)
-    one.used += used
-    return Touched(one.elements_at(loaded), one.elements_at(stored), unused)
+    one.fetched += one.sector_bytes(loaded)
+    one.used += len(loaded) * one.itemsize
+    return Touched(one.elements_at(loaded), one.elements_at(stored), one.sector_mates(loaded))
 
 
 def _steps(accesses: Sequence[Any], step: str) -> list[tuple[str, list[Any]]]:

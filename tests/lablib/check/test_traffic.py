@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from lablib import check, device
 from lablib.kernels.elementwise import add
@@ -57,7 +60,7 @@ def test_returns_the_result_of_an_honest_kernel() -> None:
         (lambda x, y: add(add(x, y), y), "loaded 1,600 bytes, expected 800"),
         (add_in_place, "modified its argument 0"),
         (add_half, r"calls torch for work \(copy_\)"),
-        (add_unwritten, "is not what its last kernel wrote"),
+        (add_unwritten, "elements that no kernel wrote"),
     ],
 )
 def test_refuses_what_only_looks_like_a_kernel(function, message: str) -> None:
@@ -74,8 +77,106 @@ def test_refuses_a_result_overwritten_through_numpy() -> None:
         z.numpy()[:] = x.numpy() + y.numpy() + 1
         return z
 
-    with pytest.raises(AssertionError, match="is not what its last kernel wrote"):
+    with pytest.raises(AssertionError, match="changed after the last kernel had written it"):
         check.traffic(overwrite, *inputs())
+
+
+@triton.jit
+def _copy_kernel(x_ptr, z_ptr, n, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    tl.store(z_ptr + lanes, tl.load(x_ptr + lanes, mask=lanes < n, other=0.0), mask=lanes < n)
+
+
+def copied(t: torch.Tensor) -> torch.Tensor:
+    z = torch.empty_like(t)
+    _copy_kernel[(1,)](t, z, t.numel(), BLOCK=128)
+    return z
+
+
+def numpy_then_copy(x, y):
+    return copied(torch.from_numpy(x.numpy() + y.numpy()))
+
+
+def thread_then_copy(x, y):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(x + y))
+    thread.start()
+    thread.join()
+    return copied(found[0])
+
+
+def unwatched_then_copy(x, y):
+    with _disable_current_modes():
+        z = x + y
+    return copied(z)
+
+
+def torch_in_the_grid(x, y):
+    z = torch.empty_like(x)
+    kept = []
+
+    def grid(arguments):
+        kept.append(x + y)
+        return (1,)
+
+    _copy_kernel[grid](x, z, x.numel(), BLOCK=128)
+    return copied(kept[0])
+
+
+def filled_then_copied_onto_itself(x, y):
+    z = torch.empty_like(x)
+    z.numpy()[:] = x.numpy() + y.numpy()
+    _copy_kernel[(1,)](z, z, z.numel(), BLOCK=128)
+    return z
+
+
+def cheat():
+    z, x, y = secret
+    z.copy_(x + y)
+
+
+secret = []
+
+
+@triton.jit
+def _cheating_kernel(x_ptr, z_ptr, n, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    tl.store(z_ptr + lanes, tl.load(x_ptr + lanes, mask=lanes < n, other=0.0), mask=lanes < n)
+    cheat()
+
+
+def torch_in_the_kernel(x, y):
+    z = torch.empty_like(x)
+    secret[:] = z, x, y
+    _cheating_kernel[(1,)](x, z, x.numel(), BLOCK=128)
+    return z
+
+
+@pytest.mark.skipif(not device.INTERPRETED, reason="these tricks need memory that numpy and torch share")
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (numpy_then_copy, "loads from x_ptr, which is neither an argument of the function nor written by a kernel"),
+        (thread_then_copy, "which is neither an argument"),
+        (unwatched_then_copy, "which is neither an argument"),
+        (torch_in_the_grid, r"calls torch for work \(add\)"),
+        (filled_then_copied_onto_itself, "which is neither an argument"),
+        (torch_in_the_kernel, "its kernel _cheating_kernel uses cheat, which no GPU has"),
+    ],
+)
+def test_a_kernel_that_copies_the_work_of_others_is_refused(function, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check.traffic(function, *inputs())
+
+
+def test_a_kernel_may_load_what_a_kernel_or_zeros_wrote() -> None:
+    def through_a_workspace(x):
+        space = torch.zeros(256, device=x.device)[64 : 64 + x.numel()]
+        _copy_kernel[(1,)](x, space, x.numel(), BLOCK=128)
+        return copied(space)
+
+    x = check.rng.normal(100)
+    check.equal(check.traffic(through_a_workspace, x, launches=2), x)
 
 
 def test_fresh_memory_is_poisoned() -> None:
@@ -89,7 +190,7 @@ def test_fresh_memory_is_poisoned() -> None:
         first_half_kernel[(1,)](x, z, BLOCK=64)
         return z
 
-    z = check.traffic(copy_half, check.rng.normal(128))
+    z = check.observe(copy_half, check.rng.normal(128)).value
     assert torch.isnan(z[64:]).all() and not torch.isnan(z[:64]).any()
 
 
@@ -105,7 +206,7 @@ def test_the_message_names_buffer_and_lines() -> None:
         twice_kernel[(1,)](x, y, BLOCK=64)
         return y
 
-    message = r"loaded 512 bytes, expected 256. x_ptr: 512 bytes, 2.00 × its size on lines 3, 4 of the kernel"
+    message = r"loaded 512 bytes, expected 256. x_ptr: 512 bytes, 2.00 × its size on lines 4, 5 of the kernel"
     with pytest.raises(AssertionError, match=message):
         check.traffic(twice, check.rng.normal(64), loads=256)
 

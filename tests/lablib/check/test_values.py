@@ -55,6 +55,9 @@ def test_nan_never_passes_and_equal_infinities_do() -> None:
         check.close(nan, nan)
     infinite = torch.tensor([float("inf"), 1.0])
     check.close(infinite, infinite)
+    for got, want in [([5.0, 1.0], [float("-inf")] * 2), ([0.0, 1.0], [float("inf"), 1.0])]:
+        with pytest.raises(AssertionError):
+            check.close(torch.tensor(got), torch.tensor(want))
 
 
 def test_a_tensor_subclass_is_not_taken_for_a_tensor() -> None:
@@ -109,3 +112,14 @@ def test_a_stub_is_not_the_error_that_was_asked_for() -> None:
 
     with pytest.raises(NotImplementedError):
         check.raises(RuntimeError, stub)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_rounding_twice_is_told_from_rounding_once(dtype: torch.dtype) -> None:
+    a, b = torch.randn(4096, dtype=torch.float64).to(dtype), torch.randn(4096, dtype=torch.float64).to(dtype)
+    exact = torch.tanh(a.double() + b.double())
+    check.rounded(exact.to(dtype), exact, dtype)
+    with pytest.raises(AssertionError, match="differs in"):
+        check.rounded(torch.tanh((a + b).double()).to(dtype), exact, dtype)
+    with pytest.raises(AssertionError, match=r"has dtype torch\.float64"):
+        check.rounded(exact, exact, dtype)

@@ -111,7 +111,7 @@ def test_helpers_and_constants_travel_with_the_kernel() -> None:
     assert compile_stages(triple, x, targets=["sm_80"])[0].kernel == "_triple_kernel"
     (launch,) = launches_of(triple, x)
     text, line = kernel_module(launch.kernel)
-    assert text.splitlines()[line - 1].startswith("def _triple_kernel(")
+    assert text.splitlines()[line].startswith("def _triple_kernel(")
     assert "SCALE = tl.constexpr(3.0)" in text and "def _tripled(x):" in text
 
 

@@ -9,13 +9,14 @@ import torch
 from lablib import device
 from lablib.gpu.launch import launches_of, recording
 from lablib.gpu.replay import freeze, replay
-from lablib.gpu.trace import trace
+from lablib.gpu.trace import trace, tracing
 from lablib.gpu.traffic import Buffer, Trace
 from lablib.kernels.elementwise import add
 from lablib.kernels.matmul import matmul
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
+from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 
 @triton.jit
@@ -56,7 +57,7 @@ def test_access_knows_program_lanes_and_line() -> None:
     seen = trace(gather, torch.randn(10, device=device.DEVICE), 10)
     last = seen.accesses[-1]
     assert (last.program, last.op, last.lanes, last.offsets.tolist()) == ((1, 0, 0), "store", 8, [8, 9])
-    assert [a.line for a in seen.accesses] == [4, 5, 4, 5]
+    assert [a.line for a in seen.accesses] == [5, 6, 5, 6]
 
 
 @pytest.mark.parametrize(("stride", "sectors"), [(1, 2), (2, 4), (8, 16)])
@@ -69,8 +70,8 @@ def test_an_unmasked_load_is_a_fault_and_reads_nothing() -> None:
     with_guard = torch.full((12,), 7.0, device=device.DEVICE)
     seen = trace(gather, with_guard[:10], 10, MASKED=False)
     (fault,) = seen.faults
-    assert (fault.element, fault.elements, fault.line) == (10, 10, 4)
-    assert "program (1, 0, 0) would load element 10 of x_ptr, which has 10 elements (line 4" in str(fault)
+    assert (fault.element, fault.line) == (10, 5)
+    assert "program (1, 0, 0) would load at x_ptr + 10, outside x_ptr, which has 10 elements (line 5" in str(fault)
 
 
 def test_masked_lanes_without_other_are_undefined() -> None:
@@ -88,7 +89,8 @@ def test_masked_lanes_without_other_are_undefined() -> None:
 def test_rows_of_a_slice_are_inside_and_the_gap_is_not() -> None:
     wide = torch.randn(2, 8, device=device.DEVICE)
     seen = trace(gather, wide[:, :4], 12)
-    assert [fault.element for fault in seen.faults] == [4]
+    (fault,) = seen.faults
+    assert "would load at x_ptr + 4, which lies between the elements of x_ptr: its strides are (8, 1)" in str(fault)
 
 
 def test_atomics_are_counted_on_their_own() -> None:
@@ -141,3 +143,96 @@ def test_launches_are_described_without_running() -> None:
     (launch,) = launches_of(add, x, x, BLOCK=256)
     assert (launch.name, launch.programs, launch.constexprs) == ("_add_kernel", 2**32, {"BLOCK"})
     assert launch.arguments["n"] == 2**40
+
+
+def test_an_address_far_outside_still_belongs_to_its_pointer() -> None:
+    @triton.jit
+    def far_kernel(x_ptr, y_ptr, distance, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        tl.store(y_ptr + lanes, tl.load(x_ptr + distance + lanes))
+
+    both = torch.randn(2, 8, device=device.DEVICE)  # y lies right behind x
+    seen = trace(lambda: far_kernel[(1,)](both[0], both[1], 8, BLOCK=8))
+    assert [(fault.buffer.name, fault.element) for fault in seen.faults] == [("x_ptr", 8)]
+
+
+def test_a_pointer_loaded_from_memory_is_followed() -> None:
+    @triton.jit
+    def indirect_kernel(table_ptr, x_ptr, y_ptr, BLOCK: tl.constexpr):
+        source = tl.load(table_ptr).to(tl.pointer_type(tl.float32))
+        lanes = tl.arange(0, BLOCK)
+        tl.store(y_ptr + lanes, tl.load(source + lanes))
+
+    x, y = torch.randn(8), torch.empty(8)
+    if device.INTERPRETED:
+        table = torch.tensor([x.data_ptr()], dtype=torch.int64)
+        seen = trace(lambda: indirect_kernel[(1,)](table, x, y, BLOCK=8))
+        assert seen.loads("x_ptr") == 32 and torch.equal(x, y)
+
+
+def test_loads_by_program() -> None:
+    seen = trace(gather, torch.randn(10, device=device.DEVICE), 10)
+    assert seen.loads_by_program() == {(0, 0, 0): 32, (1, 0, 0): 8}
+
+
+def test_a_kernel_that_raises_leaves_the_interpreter_as_it_was() -> None:
+    @triton.jit
+    def failing_kernel(x_ptr):
+        raise ValueError("in the middle")
+
+    x = torch.randn(8, device=device.DEVICE)
+    if device.INTERPRETED:
+        with pytest.raises(Exception, match="in the middle"):
+            trace(lambda: failing_kernel[(1,)](x))
+    assert torch.equal(add(x, x), x + x)
+
+
+@triton.jit
+def _descriptor_kernel(source, target_ptr, M, N, BLOCK: tl.constexpr):
+    target = tl.make_tensor_descriptor(target_ptr, (M, N), (N, 1), (BLOCK, BLOCK))
+    row, column = tl.program_id(0) * BLOCK, tl.program_id(1) * BLOCK
+    target.store([row, column], source.load([row, column]) + 1.0)
+
+
+def test_tensor_descriptors_of_host_and_device_are_followed() -> None:
+    x, y = torch.randn(20, 36, device=device.DEVICE), torch.zeros(20, 36, device=device.DEVICE)
+    source = TensorDescriptor.from_tensor(x, [16, 16])
+    triton.set_allocator(lambda size, alignment, stream: torch.empty(size, dtype=torch.int8, device=device.DEVICE))
+    seen = trace(lambda: _descriptor_kernel[(2, 3)](source, y, 20, 36, BLOCK=16))
+    assert torch.equal(y, x + 1)
+    assert (seen.loads("source"), seen.stores("target_ptr"), seen.faults) == (x.nbytes, y.nbytes, [])
+
+
+def test_a_trace_inside_a_trace_sees_and_leaves_the_rest() -> None:
+    x = torch.randn(16, device=device.DEVICE)
+    with tracing() as outer:
+        inner = trace(add, x, x)
+        add(x, x)
+    assert inner.loaded_bytes == 128
+    if device.INTERPRETED:
+        assert outer.loaded_bytes == 256
+
+
+def test_two_tensors_of_one_shape_stay_apart_over_launches() -> None:
+    x, y = torch.randn(16, device=device.DEVICE), torch.randn(16, device=device.DEVICE)
+
+    def two_launches():
+        gather(x, 16)
+        gather(y, 16)
+
+    seen = trace(two_launches)
+    assert seen.loads("x_ptr") == seen.loads("x_ptr#2") == 64
+
+
+def test_undefined_lanes_show_in_every_dtype() -> None:
+    @triton.jit
+    def widen_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        tl.store(y_ptr + lanes, tl.load(x_ptr + lanes, mask=lanes < n))
+
+    if device.INTERPRETED:
+        for dtype in (torch.float16, torch.bfloat16, torch.int32):
+            x, y = torch.ones(8, dtype=dtype), torch.zeros(8, dtype=dtype)
+            trace(lambda x=x, y=y: widen_kernel[(1,)](x, y, 5, BLOCK=8))
+            undefined = y[5:] == torch.iinfo(dtype).max if dtype == torch.int32 else torch.isnan(y[5:])
+            assert undefined.all() and (y[:5] == 1).all()

@@ -65,3 +65,16 @@ def test_strides_that_a_kernel_cannot_follow_are_refused(function, count) -> Non
     x = torch.zeros(4, 6, device=device.DEVICE).T
     with pytest.raises(ValueError, match="strides"):
         function(*[x] * count)
+
+
+@pytest.mark.skipif(not device.INTERPRETED, reason="a GPU computes in bfloat16")
+@pytest.mark.parametrize("function", [add, matmul])
+def test_bfloat16_is_refused_where_it_would_be_wrong(function) -> None:
+    x = torch.ones(16, 16, dtype=torch.bfloat16)
+    with pytest.raises(ValueError, match="cannot compute in bfloat16 without a GPU"):
+        function(x, x)
+
+
+def test_softmax_of_bfloat16() -> None:
+    x = check.rng.normal(3, 50, dtype=torch.bfloat16)
+    check.close(softmax(x), torch.softmax(x.float(), -1).bfloat16())

@@ -136,3 +136,10 @@ def test_bad_input_is_refused_in_a_sentence(softmax_trace):
         viz.memory_map(softmax_trace, step="warp")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="holds no load and no store"):
         viz.memory_map(make_trace({}, [], 0))
+
+
+def test_gaps_of_a_strided_view_are_fetched_in_vain():
+    column = {"x": buffer((4,), (8,))}
+    picture = viz.memory_map(make_trace(column, [access(0, "load", "x", [0, 8, 16, 24])], 1))
+    # 16 bytes of three whole sectors, and of the last one up to the view's end.
+    assert "Loads of x use 16% of the sectors that they fetch." in picture.summary
