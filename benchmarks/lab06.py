@@ -54,7 +54,7 @@ def ordered_linear(x: torch.Tensor, w: torch.Tensor, GROUP_M: int) -> torch.Tens
     (M, K), N = x.shape, w.shape[0]
     y = torch.empty((M, N), dtype=x.dtype, device=x.device)
     _ordered_linear_kernel[((M // 128) * (N // 128),)](
-        x, w, y, M, N, K, GROUP_M=GROUP_M, BLOCK_M=128, BLOCK_N=128, BLOCK_K=64, num_warps=8, num_stages=3
+        x, w, y, M, N, K, GROUP_M=GROUP_M, BLOCK_M=128, BLOCK_N=128, BLOCK_K=64, num_warps=8, num_stages=4
     )
     return y
 

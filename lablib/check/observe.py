@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lablib.check import provenance
+from lablib.gpu import errors
 from lablib.gpu.launch import Launch, kernel_class, tensor_of
 from lablib.gpu.trace import tracing
 from lablib.gpu.traffic import Trace
@@ -71,23 +72,12 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
     operations = _Operations()
     after_launch: dict[int, torch.Tensor] = {}
     with _pausing(operations, after_launch), tracing() as trace, operations:
-        value = _call(function, args, kwargs)
+        value = errors.call(function, args, kwargs)
     changed = [name for name, t, copy in before if not _same_bits(t, copy)]
     results = [t for t in tree_leaves(value) if _has_memory(t)]
     given = {_storage(t) for _, t in tensors} | operations.zeroed
     unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
     return Observation(value, trace, operations.names, changed, unearned)
-
-
-def _call(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Call, and let an error inside a kernel come out as itself, not wrapped in the interpreter's."""
-    try:
-        return function(*args, **kwargs)
-    except Exception as error:
-        inner = error
-        while type(inner).__name__ == "InterpreterError" and inner.__cause__ is not None:
-            inner = inner.__cause__
-        raise inner from None
 
 
 class _Operations(TorchDispatchMode):

@@ -75,7 +75,7 @@ def _assert_kernels_did_it(name: str, seen: Observation) -> None:
     if not seen.launches:
         raise AssertionError(f"{name} launched no Triton kernel. Launch it with `kernel[grid](...)`.")
     if seen.trace.faults:
-        raise AssertionError(f"{name}: {seen.trace.faults[0]}.")
+        raise AssertionError(f"{name}: {seen.trace.faults[0]}")
     if seen.torch_ops:
         raise AssertionError(
             f"{name} calls torch for work ({', '.join(dict.fromkeys(seen.torch_ops))}): each call is one more trip to "

@@ -109,7 +109,7 @@ def equal(actual: Any, expected: Any, name: str = "the result") -> None:
             raise AssertionError(_difference(actual.detach().cpu(), expected.detach().cpu(), good, name))
         return
     if type(actual) is not type(expected):
-        raise AssertionError(f"{name} is a {type(actual).__name__}, expected a {type(expected).__name__}.")
+        raise AssertionError(f"{name} is {_kind(actual)}, expected {_kind(expected)}.")
     if isinstance(expected, dict):
         if actual.keys() != expected.keys():
             raise AssertionError(f"{name} has keys {sorted(actual)}, expected {sorted(expected)}.")
@@ -148,6 +148,11 @@ def raises(error: type[Exception], function: Callable[..., Any], *args: Any, **k
     raise AssertionError(f"{_name(function)}({shown}) returned; the contract asks for a {error.__name__} here.")
 
 
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
@@ -160,7 +165,7 @@ def _brief(value: Any) -> str:
 
 def _same_kind(actual: Any, expected: torch.Tensor, name: str) -> None:
     if type(actual) is not torch.Tensor:
-        raise AssertionError(f"{name} is a {type(actual).__name__}, expected a torch.Tensor. Did you return it?")
+        raise AssertionError(f"{name} is {_kind(actual)}, expected a torch.Tensor. Did you return it?")
     if actual.shape != expected.shape:
         raise AssertionError(f"{name} has shape {tuple(actual.shape)}, expected {tuple(expected.shape)}.")
     if actual.dtype != expected.dtype:

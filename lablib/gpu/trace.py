@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from lablib import device
+from lablib.gpu import errors
 from lablib.gpu.launch import Launch, recording, tensor_of
 from lablib.gpu.source import first_line
 from lablib.gpu.traffic import SECTOR_BYTES, Access, Buffer, Dot, Fault, Trace
@@ -46,7 +47,7 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Trace:
     96
     """
     with tracing() as result:
-        function(*args, **kwargs)
+        errors.call(function, args, kwargs)
     return result
 
 

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Lab 00 · The machine, the notebook, the checker
 #
-# One step of `a * x + y` moves 12 bytes. While 12 bytes move, an H200 could do 2,472 operations; the step
-# needs 2. (A cell below works this out.) So the arithmetic is nearly free, and **what a program costs is
-# mostly what it moves**. That sentence runs through all of these labs. Today you meet it in one kernel of ten
-# lines.
+# One step of `a * x + y` moves 12 bytes. While 12 bytes move, the matrix units of an H200 could do 2,472
+# operations; the step needs 2. (A cell below works this out.) So the arithmetic is nearly free, and **what a
+# program costs is mostly what it moves**. That sentence runs through all of these labs. Today you meet it in
+# one kernel of ten lines.
 #
 # **When you are done, you can**
 #
@@ -14,8 +14,9 @@
 # 4. write a Triton kernel with programs, lanes, a mask and strides, and count the bytes that it moves;
 # 5. find that kernel's loads in GPU machine code, on a machine without a GPU.
 #
-# **Time** about 30 minutes; 45 when everything is new. **Marks** 10 points that show you how marks look; they
-# do not count. **Cost** two cores, no GPU, and no cell above 5 seconds. With a GPU the same cells use it.
+# **Time** about 30 minutes; 75 when everything is new. **Marks** 10 points that show you how marks look; they
+# do not count. **Cost** two cores and no GPU; the longest cell takes 5 to 10 seconds, the first time. With a
+# GPU the same cells use it.
 #
 # <details><summary><b>Where do you come from?</b> What you may skip</summary>
 #
@@ -51,8 +52,9 @@ device.seed(0)
 # %% look_machine
 from IPython.display import Markdown
 
+needed = ("cores", "memory", "python", "torch", "triton", "gpu", "ptxas", "cuobjdump")
 lines = [device.describe(), "", "| | part | found, or what its absence costs |", "|:-:|:--|:--|"]
-for part in doctor.report():
+for part in (found for found in doctor.report() if found.name in needed):
     text = part.detail if part.found else f"{part.detail}. Without it: {part.cost}."
     cure = f" Cure: {part.cure}" if part.cure else ""
     lines.append(f"| {'✓' if part.found else '○'} | **{part.name}** | {text}{cure} |")
@@ -61,7 +63,8 @@ Markdown("\n".join(lines))
 # %% [markdown]
 # A **✓** is there and works. A **○** is missing: the row says what you lose and, where there is a cure, what
 # to do. No *gpu* is normal on a laptop: kernels then run in Triton's **interpreter**, slowly, with the same
-# results. Anything else can wait until the lab that the row names.
+# results. (It takes a few kernels that the compiler would refuse; the checks look for those.) Later labs use
+# more tools: `python -m lablib.doctor` in a terminal shows all of them.
 #
 # ## 2 · How a lab works
 #
@@ -76,7 +79,7 @@ Markdown("\n".join(lines))
 # Marking runs the checks that you see and some that you do not. Hidden checks ask for nothing that *Your
 # task* leaves out; they ask it with other numbers and shapes. The **Validate** button above the notebook runs
 # all visible checks in a fresh Python, so it also finds a cell that worked only because of one that you have
-# deleted.
+# deleted. An error prints many lines: **read the last one first**.
 #
 # ### A wrong answer, on purpose
 #
@@ -150,8 +153,9 @@ for shape in [(7, 7), (1, 9), (9, 1), (33, 5)]:
 # x[1:, ::2]  (2, 2)                   4       6     | 8      10         from 4; next row +4, next column +2
 # ```
 #
-# Nothing was copied in the second line. Which of these share the memory of `x`? Decide before you run the
-# cell.
+# Nothing was copied in the second line. A tensor whose rows stand one after another without gaps, as those of
+# `x` do, is **contiguous**: shape (M, N) then has strides (N, 1). (*dtype* below is the kind of number:
+# float32 has 4 bytes.) Which of these share the memory of `x`? Decide before you run the cell.
 
 # %% look_views
 x = torch.arange(12.0).reshape(3, 4)
@@ -225,9 +229,9 @@ def transposed_slice(M, N, a, b, c, d, step):
 
 
 # %% test_transposed_slice tags=["test", "core"] points=2 hours=0.1
-view = torch.empty(3, 4)[1:3, 0:4:2].T
+view = torch.empty(3, 4)[1:3, 0:4:3].T
 expected = (tuple(view.shape), view.stride(), view.storage_offset())
-check.equal(transposed_slice(3, 4, 1, 3, 0, 4, 2), expected, name="transposed_slice(3, 4, 1, 3, 0, 4, 2)")
+check.equal(transposed_slice(3, 4, 1, 3, 0, 4, 3), expected, name="transposed_slice(3, 4, 1, 3, 0, 4, 3)")
 ### BEGIN HIDDEN TESTS
 for _ in range(20):
     M, N, step = check.rng.choice(1, 40), check.rng.choice(1, 40), check.rng.choice(1, 6)
@@ -250,7 +254,7 @@ check.equal(transposed_slice(M, N, 7, 16, 5, N, 3), expected, name="transposed_s
 # this way.
 #
 # **Your task.** `distinct_bytes(x)`: return, as an int, how many bytes of memory the elements of x occupy,
-# where a place that several elements share counts once. x has at least one element, any dtype, any number of
+# where a place that several elements share counts once. x has 1 to 10,000 elements, any dtype, any number of
 # axes, and may be a slice, transposed, expanded, or windows that overlap (`x.unfold`).
 #
 # <details><summary>Hint 1: what does not help</summary><code>x.nbytes</code> counts shared places again and
@@ -277,6 +281,7 @@ def distinct_bytes(x):
 base = torch.zeros(3, 4)
 check.equal(distinct_bytes(base[0].expand(3, 4)), 16, name="distinct_bytes(base[0].expand(3, 4))")
 check.equal(distinct_bytes(torch.zeros(5).unfold(0, 3, 1)), 20, name="distinct_bytes of 3 windows of 3")
+check.equal(distinct_bytes(base[:, ::2]), 24, name="distinct_bytes(base[:, ::2])")
 ### BEGIN HIDDEN TESTS
 for dtype in (torch.float16, torch.float32, torch.int64):
     height, width = check.rng.choice(3, 9), check.rng.choice(5, 12)
@@ -318,7 +323,8 @@ print(f"{h200.name}: {h200.sms} SMs, {h200.bytes_per_s / 1e12} TB/s, {h200.flops
 print(f"While {moved} bytes move, the matrix units could do {meanwhile:,.0f} operations. AXPY needs 2.")
 
 # %% [markdown]
-# A Triton kernel is written for one **program**. The launch starts many of them: the **grid**. Each program
+# A **pointer** is the address of a tensor's first element; pointer + i is the address of the element i places
+# on. A Triton kernel is written for one **program**. The launch starts many of them: the **grid**. Each program
 # takes `BLOCK` elements, one to a **lane**, and handles all its lanes at once. Ten elements do not divide
 # into blocks of 4, so the last program has lanes that must keep still: they are **masked** off. Move the
 # slider. Which size wastes the least? Which needs the fewest programs?
@@ -335,6 +341,7 @@ viz.program_grid(10, block=4, blocks=[2, 8, 16])
 # |:--|:--|
 # | thread block, `blockIdx.x` | program, `tl.program_id(0)` |
 # | `threadIdx.x`, one value a thread | lanes of `tl.arange(0, BLOCK)`, all in one tensor |
+# | lane: 1 of the 32 threads of a warp | lane: one element of a program's block, any number of them |
 # | `blockDim.x` | 32 `num_warps`; with a larger `BLOCK` a thread holds several lanes |
 # | `if (i < n)` | `mask=i < n` |
 # | registers and `__shared__` memory | the compiler chooses |
@@ -361,11 +368,11 @@ def double(x, BLOCK=4):
 double(torch.arange(10.0, device=device.DEVICE))
 
 # %% [markdown]
-# `BLOCK` is a `tl.constexpr`: known when the kernel is compiled, and a power of 2. The rest is known at the
-# launch.
+# `BLOCK` is a `tl.constexpr`: known when the kernel is compiled. `tl.arange` wants a power of 2. The rest is
+# known at the launch.
 #
-# Every access was noted. Step through the programs: what does each load and store? A cross is an element that
-# came along unasked; we return to it below.
+# Every access was noted. Step through the programs: what does each load and store? Memory moves in pieces of 32
+# bytes, called **sectors**. A cross is an element that came along unasked; we return to it below.
 
 # %% look_memory
 from lablib.gpu.trace import trace
@@ -416,9 +423,9 @@ x, y = check.rng.normal(1000), check.rng.normal(1000)
 got = check.traffic(axpy, 3.0, x, y, loads=x.nbytes + y.nbytes, stores=x.nbytes, launches=1, programs=2)
 check.close(got, 3.0 * x + y, name="axpy(3.0, x, y)")
 check.close(axpy(2.0, x[:1], y[:1]), 2.0 * x[:1] + y[:1], name="axpy of one element")
-column = check.rng.normal(1000, 3)[:, 1]
+column, y = check.rng.normal(1000, 3)[:, 1], check.rng.normal(2000)[::2]
 got = check.traffic(axpy, -0.5, column, y, loads=column.nbytes + y.nbytes, stores=y.nbytes)
-check.close(got, -0.5 * column + y, name="axpy of a column and a vector")
+check.close(got, -0.5 * column + y, name="axpy of a column and every second element")
 ### BEGIN HIDDEN TESTS
 for n, BLOCK in [(2, 512), (511, 512), (512, 512), (513, 512), (100, 16)]:
     x = check.rng.normal(n, check.rng.choice(2, 6))[:, 1]
@@ -438,9 +445,8 @@ for n, BLOCK in [(2, 512), (511, 512), (512, 512), (513, 512), (100, 16)]:
 # Given a column, `_double_kernel` would have walked along the row: it takes neighbours in memory. Yours
 # follows the stride.
 #
-# Does a column then cost the same as a row? It asks for equally many bytes. But a GPU does not fetch single
-# bytes: memory arrives in **sectors** of 32 bytes. Take a row and a column of a 256 by 256 matrix, and count
-# both.
+# Does a column then cost the same as a row? It asks for equally many bytes. But memory arrives in whole
+# sectors. Take a row and a column of a 256 by 256 matrix, and count both.
 
 # %% look_sectors
 matrix, y = torch.randn(256, 256, device=device.DEVICE), torch.zeros(256, device=device.DEVICE)
@@ -452,12 +458,13 @@ for name, x in [("row", matrix[7]), ("column", matrix[:, 7])]:
     print(f"{name:6}: stride {x.stride(0):3}, asks for {seen.loaded_bytes} bytes, fetches {fetched}")
 viz.traffic_bars(bars)
 
+# %% [markdown]
+# **Explain**, in the cell below. The row and the column have equally many elements, and the kernel asks for equally many bytes.
+# Why does the column make the GPU fetch so many more? Derive both fetched numbers, separately for x and
+# y, from the sector size, the itemsize and the strides. At which stride, in float32 elements, does it stop
+# getting worse? Four sentences at most.
+
 # %% explain_column [markdown] tags=["manual", "core"] points=2 hours=0.05
-# **Explain.** The row and the column have equally many elements, and the kernel asks for equally many bytes.
-# Why does the column make the GPU fetch so many more? Derive both fetched numbers (x and y apart) from the
-# sector size, the itemsize and the strides. At which stride, in float32 elements, does it stop getting worse?
-# Four sentences at most.
-#
 # ### BEGIN SOLUTION
 # A sector of 32 bytes holds 8 float32. Along the row, stride 1, all 8 are used: 256 · 4 = 1024 bytes of x.
 # Down the column, neighbours are 256 · 4 = 1024 bytes apart, so each element is alone in its sector: 256 · 32
@@ -476,11 +483,12 @@ viz.traffic_bars(bars)
 # ## 5 · The same kernel as machine code
 #
 # Triton's compiler needs no GPU, only a GPU's name. It takes your kernel down through five languages: TTIR,
-# TTGIR, LLVM, PTX, and at last **SASS**, which is what an H200 executes. Compiling twice takes about 4
-# seconds the first time; then it is kept on disk.
+# TTGIR, LLVM, PTX, and at last **SASS**, which is what an H200 (its target is called `sm_90`) executes. Lab06
+# goes through all five; here you need only the last. Compiling twice takes 5 to 10 seconds the first time; then
+# it is kept on disk.
 #
-# A program has 4 warps of 32 threads, so with `BLOCK=512` each thread has 4 elements of x and 4 of y.
-# Predict: how many load instructions (`LDG`) will you find for two vectors? And when x is a column?
+# A GPU runs threads in groups of 32, called **warps**, and each thread keeps its numbers in **registers**. A
+# program has 4 warps here, so with `BLOCK=512` each thread has 4 elements of x and 4 of y. Predict: how many load instructions (`LDG`) will you find for two vectors? And when x is a column?
 
 # %% look_machine_code
 from lablib.gpu.compile import compile_stages
@@ -494,10 +502,11 @@ for name, code in [("row", row), ("column", column)]:
 viz.compile_stages({"row": row, "column": column})
 
 # %% [markdown]
-# Two for the row: a stride of 1 is compiled *into* the kernel, so the compiler knows that 4 elements are
-# neighbours, and one `LDG.E.128` fetches all 16 bytes (128 bits). Five for the column: 4 single loads for x,
-# and 1 for y. The Python is the same. **The layout chose the instruction.** Switch between the two above, and
-# point at the line of `tl.load`.
+# Two for the row. Triton compiles into the kernel what it sees at the launch: a stride of 1, a start and a
+# length that divide by 16. So the compiler knows that 4 elements are neighbours and aligned, and one
+# `LDG.E.128` fetches all 16 bytes (128 bits). Five for the column: 4 single loads for x, and 1 for y. The Python
+# is the same. **The layout chose the instruction.** Switch between the two above, and point at the line of
+# `tl.load`. Then try a row of 4095 elements, `matrix[7, :4095]` and `y[:4095]`: how many now?
 #
 # ## 6 · Where to go next
 #

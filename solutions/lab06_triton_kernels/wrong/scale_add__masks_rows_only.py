@@ -19,7 +19,5 @@ def scale_add(x, y, alpha, BLOCK_M=16, BLOCK_N=32):
     M, N = x.shape
     z = torch.empty((M, N), dtype=x.dtype, device=x.device)
     grid = (triton.cdiv(M, BLOCK_M), triton.cdiv(N, BLOCK_N))
-    _scale_add_kernel[grid](
-        x, y, z, M, N, alpha, *x.stride(), *y.stride(), BLOCK_M=BLOCK_M, BLOCK_N=BLOCK_N
-    )
+    _scale_add_kernel[grid](x, y, z, M, N, alpha, *x.stride(), *y.stride(), BLOCK_M=BLOCK_M, BLOCK_N=BLOCK_N)
     return z

@@ -9,6 +9,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from lablib import check, device
+from lablib.gpu.errors import KernelError
 from lablib.kernels.elementwise import add
 from lablib.kernels.softmax import softmax
 
@@ -237,3 +238,18 @@ def test_an_error_inside_a_kernel_comes_out_as_itself() -> None:
     if device.INTERPRETED:
         with pytest.raises(NotImplementedError, match="write me"):
             check.traffic(fails, check.rng.normal(4))
+
+
+def test_an_error_in_a_kernel_names_its_line() -> None:
+    @triton.jit
+    def mismatched_kernel(x_ptr, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        tl.store(x_ptr + lanes, lanes[:, None] + lanes + tl.arange(0, 2 * BLOCK))
+
+    def stops(x):
+        mismatched_kernel[(1,)](x, BLOCK=4)
+
+    if device.INTERPRETED:
+        message = r"the kernel mismatched_kernel stopped at `tl.store\(x_ptr \+ lanes, .*`\. ValueError: .*incompatible"
+        with pytest.raises(KernelError, match=message):
+            check.traffic(stops, check.rng.normal(16))

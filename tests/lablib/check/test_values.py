@@ -64,15 +64,15 @@ def test_a_tensor_subclass_is_not_taken_for_a_tensor() -> None:
     class Always(torch.Tensor):
         pass
 
-    with pytest.raises(AssertionError, match="is a Always"):
+    with pytest.raises(AssertionError, match="is an Always"):
         check.close(torch.ones(2).as_subclass(Always), torch.ones(2))
 
 
 @pytest.mark.parametrize(
     ("got", "want", "message"),
     [
-        (1, 1.0, "is a int, expected a float"),
-        (True, 1, "is a bool, expected a int"),
+        (1, 1.0, "is an int, expected a float"),
+        (True, 1, "is a bool, expected an int"),
         ([1, 2], [1, 3], r"r\[1\] is 2, expected 3"),
         ([1], [1, 2], "r has 1 items, expected 2"),
         ({"a": 1}, {"b": 1}, r"r has keys \['a'\], expected \['b'\]"),
@@ -94,7 +94,7 @@ def test_an_objects_own_equality_is_not_asked() -> None:
         def __hash__(self) -> int:
             return 0
 
-    with pytest.raises(AssertionError, match="is a Yes, expected a int"):
+    with pytest.raises(AssertionError, match="is a Yes, expected an int"):
         check.equal(Yes(), 1)
 
 

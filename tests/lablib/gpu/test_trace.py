@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lablib import device
+from lablib.gpu.errors import KernelError
 from lablib.gpu.launch import launches_of, recording
 from lablib.gpu.replay import freeze, replay
 from lablib.gpu.trace import trace, tracing
@@ -182,7 +183,7 @@ def test_a_kernel_that_raises_leaves_the_interpreter_as_it_was() -> None:
 
     x = torch.randn(8, device=device.DEVICE)
     if device.INTERPRETED:
-        with pytest.raises(Exception, match="in the middle"):
+        with pytest.raises(KernelError, match="in the middle"):
             trace(lambda: failing_kernel[(1,)](x))
     assert torch.equal(add(x, x), x + x)
 
