@@ -52,9 +52,9 @@ def traffic(
 
     Examples
     --------
-    >>> import torch
+    >>> from lablib.check import rng
     >>> from lablib.kernels.softmax import softmax
-    >>> x = torch.randn(4, 6)
+    >>> x = rng.normal(4, 6)
     >>> y = traffic(softmax, x, loads=x.nbytes, stores=x.nbytes, launches=1, programs=4)
     """
     name = getattr(function, "__name__", "the function")

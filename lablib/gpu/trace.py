@@ -41,9 +41,8 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Trace:
 
     Examples
     --------
-    >>> import torch
     >>> from lablib.kernels.softmax import softmax
-    >>> trace(softmax, torch.randn(4, 6)).loaded_bytes
+    >>> trace(softmax, torch.randn(4, 6, device=device.DEVICE)).loaded_bytes
     96
     """
     with tracing() as result:
@@ -101,7 +100,8 @@ class Tracer:
     def __init__(self, result: Trace, launch: Launch) -> None:
         from triton.runtime import interpreter
 
-        self.result, self.launch, self.interpreter = result, launch, interpreter
+        self.result, self.launch = result, launch
+        self.interpreter: Any = interpreter
         self.builder: Any = interpreter.interpreter_builder
         self.index = len(result.launches) - 1
         code = launch.kernel.fn.__code__

@@ -118,7 +118,7 @@ def _draw(points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]]) 
     card(figure, title, subtitle, _HEIGHT, margin=margin)
     for index, roof in enumerate(roofs):
         _add_roof(figure, roof, index, x_range, scale)
-    _add_points(figure, points, scale, x_range, y_range)
+    _add_points(figure, points, roofs, scale, x_range, y_range)
     decades = {"type": "log", "dtick": 1, "showexponent": "all", "exponentformat": "none", "tickformat": "~g"}
     figure.update_xaxes(title_text="arithmetic intensity (FLOP/byte)", range=list(x_range), **decades)
     figure.update_yaxes(title_text=f"performance ({unit})", range=[y - np.log10(scale) for y in y_range], **decades)
@@ -165,9 +165,11 @@ def _add_roof(figure: Figure, roof: Mapping[str, Any], index: int, x_range: tupl
     )  # fmt: skip
 
 
-def _add_points(figure: Figure, points: Sequence[dict[str, Any]], scale: float, x_range, y_range) -> None:
+def _add_points(
+    figure: Figure, points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]], scale: float, x_range, y_range
+) -> None:
     go = graph_objects()
-    positions = _label_positions(points, x_range, y_range)
+    positions = _label_positions(points, roofs, x_range, y_range)
     for index, (point, position) in enumerate(zip(points, positions, strict=True)):
         colour = SERIES[index % len(SERIES)]
         symbol = SYMBOLS[index % len(SYMBOLS)] + ("" if point["measured"] else "-open")
@@ -181,32 +183,45 @@ def _add_points(figure: Figure, points: Sequence[dict[str, Any]], scale: float, 
         )  # fmt: skip
 
 
-def _label_positions(points: Sequence[dict[str, Any]], x_range, y_range) -> list[str]:
-    """Choose for each label the side of its point where it covers least of the other points and labels."""
+def _label_positions(
+    points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]], x_range, y_range
+) -> list[str]:
+    """Choose for each label the side of its point where it covers least of other points, labels and the roofs."""
     width, height = WIDTH - _LEFT - MARGIN, _HEIGHT - _TOP - _BOTTOM
-    centres = [
-        (
-            (np.log10(point["intensity"]) - x_range[0]) / (x_range[1] - x_range[0]) * width,
-            (y_range[1] - np.log10(point["reached"])) / (y_range[1] - y_range[0]) * height,
-        )
-        for point in points
+
+    def pixel(intensity: float, reached: float) -> tuple[float, float]:
+        x = (np.log10(intensity) - x_range[0]) / (x_range[1] - x_range[0]) * width
+        return x, (y_range[1] - np.log10(reached)) / (y_range[1] - y_range[0]) * height
+
+    centres = [pixel(point["intensity"], point["reached"]) for point in points]
+    marks = [(x - 7, y - 7, x + 7, y + 7) for x, y in centres]
+    for roof in roofs:
+        along = [pixel(x, float(_height(roof, x))) for x in np.logspace(*x_range, num=200)]
+        marks += [(x - 4, y - 4, x + 4, y + 4) for x, y in along]
+    sides = [
+        _boxes(x, y, _CHARACTER * (len(point["label"]) + 2)) for point, (x, y) in zip(points, centres, strict=True)
     ]
-    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in centres]
-    chosen = []
-    for point, (x, y) in zip(points, centres, strict=True):
-        span = _CHARACTER * (len(point["label"]) + 2)
-        boxes = {
-            "bottom right": (x, y + 5, x + span, y + 5 + _LINE),
-            "top left": (x - span, y - 5 - _LINE, x, y - 5),
-            "top right": (x, y - 5 - _LINE, x + span, y - 5),
-            "bottom left": (x - span, y + 5, x, y + 5 + _LINE),
-            "middle right": (x + 8, y - _LINE / 2, x + 8 + span, y + _LINE / 2),
-            "middle left": (x - 8 - span, y - _LINE / 2, x - 8, y + _LINE / 2),
-        }
-        best = min(boxes, key=lambda side: _cost(boxes[side], taken, width))
-        chosen.append(best)
-        taken.append(boxes[best])
+    chosen = ["bottom right"] * len(points)
+    for _ in range(3):  # each label in turn takes the best side that the others leave it
+        for index, boxes in enumerate(sides):
+            others = [sides[k][side] for k, side in enumerate(chosen) if k != index]
+            chosen[index] = min(boxes, key=lambda side: _cost(boxes[side], others + marks, width))
     return chosen
+
+
+def _boxes(x: float, y: float, span: float) -> dict[str, tuple[float, ...]]:
+    """Left, top, right and bottom in px of a label of width ``span`` on each side of a point."""
+    middle, above, below = (y - _LINE / 2, y + _LINE / 2), (y - 5 - _LINE, y - 5), (y + 5, y + 5 + _LINE)
+    return {
+        "bottom right": (x, below[0], x + span, below[1]),
+        "top left": (x - span, above[0], x, above[1]),
+        "top right": (x, above[0], x + span, above[1]),
+        "bottom left": (x - span, below[0], x, below[1]),
+        "middle right": (x + 8, middle[0], x + 8 + span, middle[1]),
+        "middle left": (x - 8 - span, middle[0], x - 8, middle[1]),
+        "top center": (x - span / 2, above[0], x + span / 2, above[1]),
+        "bottom center": (x - span / 2, below[0], x + span / 2, below[1]),
+    }
 
 
 def _cost(box: tuple[float, ...], taken: Sequence[tuple[float, ...]], width: float) -> float:

@@ -787,8 +787,8 @@ viz.configuration_table(rows)
 # * the generation's own matrix instruction (HMMA, HGMMA) in the SASS, at least three stages, `BLOCK_K` at least 32;
 # * at least 64 operations for each float16 number loaded on sm_80, and at least 85 on sm_90. A tile does BLOCK_M · BLOCK_N operations, counting a multiplication and its addition as one, for BLOCK_M + BLOCK_N numbers loaded.
 #
-# (What fits is not yet what is fastest. On the H200, 128 × 128 × 64 with 8 warps reaches 601 TFLOP/s, more than a tile that meets the rule for sm_90: two smaller programs on an
-# SM can do better than one large. `triton.autotune` measures; today you only rule out what cannot be good.)
+# (What fits is not yet what is fastest. On the H200, 128 × 128 × 64 with 8 warps reaches 543 TFLOP/s, no less than the 535 of a larger tile that meets the rule for sm_90: two
+# small programs on an SM can do as well as one large. `triton.autotune` measures; today you only rule out what cannot be good.)
 #
 # <details><summary>Hint 1: how large</summary>
 #
@@ -981,7 +981,7 @@ print(f"\nGROUP_M = 8 against 2: {fewer:.2f} × fewer bytes from memory, {second
 # %% look_roofline
 flops, elements = 2 * 8192 * 8192 * 16384, 16384 * 8192
 points = [
-    {"name": f"linear, GROUP_M = {g}", "flops": flops, "bytes": runs[g].bytes_from_memory, "seconds": seconds[g]}
+    {"name": f"GROUP_M = {g}", "flops": flops, "bytes": runs[g].bytes_from_memory, "seconds": seconds[g]}
     for g in (2, 8)
 ]
 for row in recorded["softmax_t, 16384 × 8192 float16"]:
@@ -1005,7 +1005,7 @@ viz.roofline(points, [roof])
 #    reaches over into the next group, so it needs more panels than the rectangle. With `GROUP_M = 8` that is 17 columns in place of 16 in many waves, and now and then rows of two groups.
 #    The formula gives 66 / 24 = 2.75, the model 2.53.
 # 2. The arithmetic is 2 · 8192 · 8192 · 16384 = 2.2 · 10¹² operations: 2.2 ms at 989 TFLOP/s. At `GROUP_M = 2` the model moves 8.9 GB: 1.8 ms at 4.8 TB/s. The two overlap, and the
-#    arithmetic takes longer, so the bytes were hidden already. The kernel runs at about half the arithmetic roof in both cases (4.3 and 4.1 ms): what limits it lies inside the SM.
+#    arithmetic takes longer, so the bytes were hidden already. The kernel runs at about half the arithmetic roof in both cases (4.4 and 4.1 ms): what limits it lies mostly inside the SM.
 # 3. Anything that raises the time for bytes above the time for arithmetic: smaller tiles (fewer operations for a byte), a GPU with less bandwidth, a smaller L2, or faster matrix
 #    units. And a kernel that comes nearer to the arithmetic roof: at 2.2 ms it would hide less.
 # ### END SOLUTION
