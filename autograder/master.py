@@ -13,20 +13,11 @@ import jupytext
 
 from autograder import master_cells
 from autograder.master_cells import Cell, MasterError
+from autograder.wrong_answers import WrongAnswer, load_wrong_answers
 
 LAB_FOLDERS = "lab[0-9][0-9]_*"
 
 _MARKER = re.compile(r"# ?%%(\s|$)")
-
-
-@dataclass(frozen=True)
-class WrongAnswer:
-    """A plausible mistake: it replaces one solution cell and must lose the points of that cell's test."""
-
-    cell: str
-    mistake: str
-    source: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,8 @@ def load(path: str | Path) -> Lab:
         raise MasterError(f"{path}:1: text stands before the first cell marker; begin the file with '# %%'")
     cells = tuple(_cell(path, line, node) for line, node in zip(lines, nodes, strict=True))
     master_cells.check_cells(path, cells)
-    return Lab(path.stem, path, cells, _wrong_answers(path, cells))
+    solutions = [cell for cell in cells if cell.role == "solution"]
+    return Lab(path.stem, path, cells, load_wrong_answers(path.parent / "wrong", solutions))
 
 
 def load_all(root: Path) -> list[Lab]:
@@ -158,19 +150,3 @@ def _cell(path: Path, line: int, node: dict) -> Cell:
     master_cells.check_plan(where, cell)
     master_cells.check_source(where, cell)
     return cell
-
-
-def _wrong_answers(path: Path, cells: tuple[Cell, ...]) -> tuple[WrongAnswer, ...]:
-    solutions = {cell.id for cell in cells if cell.role == "solution"}
-    found = []
-    for file in sorted((path.parent / "wrong").glob("*.py")):
-        cell, _, mistake = file.stem.partition("__")
-        if cell not in solutions or not mistake:
-            raise MasterError(f"{file}:1: name a wrong answer <solution cell>__<mistake>.py; {cell!r} is no such cell")
-        source = file.read_text(encoding="utf-8")
-        try:
-            ast.parse(source)
-        except SyntaxError as error:
-            raise MasterError(f"{file}:{error.lineno}: not valid Python: {error.msg}") from None
-        found.append(WrongAnswer(cell, mistake, source.rstrip("\n"), file))
-    return tuple(found)

@@ -7,9 +7,15 @@
 # %% setup tags=["setup"]
 import lablib
 
-lablib.require("0.1.0")
+lablib.require("0.1")
+
+from lablib import device  # isort: skip  (before triton: it decides whether kernels are interpreted)
 
 import torch
+
+from lablib import check
+
+device.seed(0)
 
 # %% [markdown]
 # ## 1 · A mean that forgets
@@ -42,16 +48,12 @@ def running_mean(x, window):
 
 # %% test_running_mean tags=["test", "core"] points=60 hours=0.5
 x = torch.tensor([1.0, 2.0, 6.0, 3.0])
-got = running_mean(x, 2)
-assert got.shape == (3,), f"expected shape (3,) for 4 values and a window of 2, got {tuple(got.shape)}"
-assert torch.allclose(got, torch.tensor([1.5, 4.0, 4.5])), f"expected [1.5, 4.0, 4.5], got {got.tolist()}"
+check.close(running_mean(x, 2), torch.tensor([1.5, 4.0, 4.5]), name="running_mean(x, 2)")
 ### BEGIN HIDDEN TESTS
 for length, window in [(1, 1), (7, 7), (33, 5)]:
-    x = torch.randn(length, dtype=torch.float64)
-    got, want = running_mean(x, window), x.unfold(0, window, 1).mean(dim=1)
-    assert got.dtype == want.dtype, f"expected {want.dtype} as in the input, got {got.dtype}"
-    assert got.shape == want.shape, f"expected shape {tuple(want.shape)}, got {tuple(got.shape)}"
-    assert torch.allclose(got, want), f"wrong means for {length} values and a window of {window}"
+    x = check.rng.normal(length, dtype=torch.float64)
+    name = f"running_mean of {length} values, window {window}"
+    check.close(running_mean(x, window), x.unfold(0, window, 1).mean(dim=1), name=name)
 ### END HIDDEN TESTS
 
 # %% explain_rounding [markdown] tags=["manual", "core"] points=40 hours=0.5
