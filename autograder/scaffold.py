@@ -43,7 +43,7 @@ def new_lab(root: Path, number: str, slug: str) -> Path:
         raise ScaffoldError(f"lab {number} exists already: {taken[0].relative_to(root)}")
     template = root / "solutions" / TEMPLATE
     folder = root / "solutions" / f"lab{number}_{slug}"
-    for file in sorted(template.rglob("*.py")):
+    for file in sorted(path for path in template.rglob("*") if path.suffix in (".py", ".diff")):
         target = folder / Path(str(file.relative_to(template)).replace(_NAME, folder.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         text = file.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,10 +79,8 @@ def test_commands_want_the_root_of_the_repository(
 
 @pytest.fixture
 def with_template(repository: Path) -> Path:
-    for file in (ROOT / "solutions/_template").rglob("*.py"):
-        target = repository / file.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.read_bytes())
+    template = "solutions/_template"
+    shutil.copytree(ROOT / template, repository / template, ignore=shutil.ignore_patterns("__pycache__"))
     return repository
 
 

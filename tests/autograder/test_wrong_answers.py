@@ -11,6 +11,7 @@ from autograder.master_cells import MasterError
 
 from .conftest import TINY, write_lab
 
+
 def lab_with(tmp_path: Path, name: str, text: str) -> Path:
     path = write_lab(tmp_path / "own", text=TINY, wrong={})
     (path.parent / "wrong" / name).write_text(text, encoding="utf-8")
