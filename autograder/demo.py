@@ -38,13 +38,16 @@ def run_demo(root: Path, name: str | None) -> int:
 
 
 def write_class(lab: Lab, folder: Path) -> dict[str, float]:
-    """Write one hand-in a student under `folder`; return the test points that each must get."""
+    """Write one hand-in a student under `folder`; return the test points that each must get.
+
+    Of each solution cell's wrong answers the first is handed in: `autograder run` tries them all, in less time.
+    """
     most = lab.test_points
     solutions = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
     solved = answered(lab, solutions)
     notebooks = {"solution": solved, "blank": bridge.release_notebook(lab)}
     expected = {"solution": most, "blank": 0.0, "truncated": 0.0, "tests-deleted": most}
-    for wrong in lab.wrong_answers:
+    for wrong in {wrong.cell: wrong for wrong in reversed(lab.wrong_answers)}.values():
         student = f"{wrong.cell}-{wrong.mistake}"
         notebooks[student] = answered(lab, solutions | {wrong.cell: wrong.source})
         expected[student] = most - (lab.cell(f"test_{wrong.cell}").points or 0.0)
