@@ -31,16 +31,17 @@ def print_class(result: ClassResult) -> None:
     """Print one row a student and where gradebook, feedback and CSV are."""
     exercises = result.lab.graded_cells
     table = Table(title=f"{result.lab.name}: {len(result.students)} hand-ins")
-    table.add_column("student", overflow="fold")
+    table.add_column("student", no_wrap=True, overflow="ellipsis", min_width=20)
     for number, cell in enumerate(exercises, start=1):
         table.add_column(f"{number}\n/{cell.points:g}", justify="right")
     table.add_column(f"total\n/{result.lab.points:g}", justify="right")
-    table.add_column("remarks")
+    table.add_column("remarks", no_wrap=True, overflow="ellipsis")
     for student in result.students:
         scores = [student.scores.get(cell.id) for cell in exercises]
         points = ["-" if score is None else f"{score:g}" for score in scores]
         table.add_row(escape(student.student), *points, f"{student.total:g}", escape("; ".join(student.remarks)))
-    console = Console()
+    # A log file or a pipe is as wide as it needs to be; a terminal cuts remarks, which the CSV has whole.
+    console = Console() if Console().is_terminal else Console(width=160)
     console.print(table)
     legend = ", ".join(f"{number} {cell.id}" for number, cell in enumerate(exercises, start=1))
     console.print(f"{legend}; - still to be marked by a person", highlight=False)
