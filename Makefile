@@ -19,8 +19,8 @@ test: tools-test $(READY)  ## run every test [ARGS="tests/lablib -k softmax"]
 	$(VENV) -m ruff check .
 	$(VENV) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-grade: tools-test $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=folder-of-hand-ins]
-	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)")
+grade: tools-test $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=folder-of-hand-ins] [SANDBOX=none]
+	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)") $(if $(SANDBOX),--sandbox $(SANDBOX))
 
 demo: tools-test $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it
 	$(VENV) -m autograder demo

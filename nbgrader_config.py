@@ -45,8 +45,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.ExecuteHandIn.timeout = 120  # seconds for one cell
-# A file torch.py beside a hand-in is not torch.
-c.ExecuteHandIn.extra_arguments = ["--InteractiveShellApp.ignore_cwd=True"]
+c.ExecuteHandIn.labs = str(root / "labs")
+c.ExecuteHandIn.sandbox = os.environ.get("ADLS_SANDBOX", "bubblewrap")  # or "none"
 c.InsertRubrics.solutions = str(root / "solutions")
 
 c.GenerateFeedback.preprocessors = [

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="import these hand-ins first")
     grade.add_argument("--workers", type=int, default=2, help="hand-ins graded at a time (2)")
     grade.add_argument("--time-limit", type=float, default=900.0, metavar="SECONDS", help="for one hand-in (900)")
+    grade.add_argument("--sandbox", choices=("bubblewrap", "none"), help="where hand-ins run (bubblewrap)")
     grade.set_defaults(run=commands.grade)
 
     demo = sub.add_parser("demo", help="grade a small class of right, wrong and broken hand-ins")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -54,6 +55,8 @@ def grade(root: Path, options: Namespace) -> int:
     from autograder.report import print_class
 
     lab = master.find(root, options.lab)
+    if options.sandbox:
+        os.environ["ADLS_SANDBOX"] = options.sandbox  # nbgrader_config.py reads it, in every process
     result = grade_class(root, lab, options.folder, workers=options.workers, time_limit=options.time_limit)
     print_class(result)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,7 +14,7 @@ import psutil
 from nbgrader.api import Gradebook
 from tqdm import tqdm
 
-from autograder import handin, intake
+from autograder import handin, intake, sandbox
 from autograder.course import Course, CourseError, environment, last_error, nbgrader_command
 from autograder.execution import NOT_FINISHED
 from autograder.master import Lab
@@ -43,6 +44,7 @@ def grade_class(
     AutograderError
         The folder or the course cannot be used. A bad hand-in raises nothing: it gets 0 points and a reason.
     """
+    sandbox.require(os.environ.get("ADLS_SANDBOX", sandbox.KINDS[0]))
     course = Course(root)
     course.prepare(lab)
     refused = intake.import_folder(course, lab, folder) if folder else {}

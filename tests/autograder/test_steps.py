@@ -13,11 +13,12 @@ from traitlets.config.loader import PyFileConfigLoader
 from traitlets.utils.importstring import import_item
 
 from autograder import bridge
-from autograder.execution import ExecuteHandIn, KeepVerdicts
+from autograder.execution import KeepVerdicts
 from autograder.marking import DefuseAnswers, HideFromStudents, InsertRubrics
 from autograder.master import Lab
 from autograder.release import RELEASE_STEPS
 from autograder.results import StudentResult, write_csv
+from autograder.run_notebook import TIMEOUT
 
 from .conftest import ROOT
 
@@ -93,7 +94,8 @@ def test_a_test_that_never_ran_scores_nothing() -> None:
 
 def test_a_timeout_is_told_from_the_interrupt_that_ends_it() -> None:
     interrupt = new_output("error", ename="KeyboardInterrupt", evalue="", traceback=[])
-    timeout = new_output("error", **ExecuteHandIn().error_on_timeout)
+    fields = {key: TIMEOUT[key] for key in ("ename", "evalue", "traceback")}
+    timeout = new_output("error", **fields)
     assert _score(interrupt, timeout) == (0, [timeout])
     assert timeout.evalue == "the cell did not finish within its time limit"
 
