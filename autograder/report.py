@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -31,16 +33,16 @@ def print_class(result: ClassResult) -> None:
     """Print one row a student and where gradebook, feedback and CSV are."""
     exercises = result.lab.graded_cells
     table = Table(title=f"{result.lab.name}: {len(result.students)} hand-ins")
-    table.add_column("student", no_wrap=True, overflow="ellipsis", min_width=20)
+    table.add_column("student", no_wrap=True, overflow="ellipsis")
     for number, cell in enumerate(exercises, start=1):
         table.add_column(f"{number}\n/{cell.points:g}", justify="right")
     table.add_column(f"total\n/{result.lab.points:g}", justify="right")
-    table.add_column("remarks", no_wrap=True, overflow="ellipsis")
+    table.add_column("remarks")
     for student in result.students:
         scores = [student.scores.get(cell.id) for cell in exercises]
         points = ["-" if score is None else f"{score:g}" for score in scores]
-        table.add_row(escape(student.student), *points, f"{student.total:g}", escape("; ".join(student.remarks)))
-    # A log file or a pipe is as wide as it needs to be; a terminal cuts remarks, which the CSV has whole.
+        remarks = shorten("; ".join(student.remarks), 60, placeholder=" …")  # the CSV has them whole
+        table.add_row(escape(student.student), *points, f"{student.total:g}", escape(remarks))
     console = Console() if Console().is_terminal else Console(width=160)
     console.print(table)
     legend = ", ".join(f"{number} {cell.id}" for number, cell in enumerate(exercises, start=1))
