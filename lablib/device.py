@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-__all__ = ["DEVICE", "INTERPRETED", "describe", "refuse_bfloat16", "seed", "synchronize"]
+__all__ = ["DEVICE", "INTERPRETED", "describe", "refuse_bfloat16", "seed"]
 
 
 def _interpreter_wanted() -> bool:
@@ -69,9 +69,3 @@ def seed(value: int) -> None:
     random.seed(value)
     np.random.seed(value)
     torch.manual_seed(value)
-
-
-def synchronize() -> None:
-    """Wait for the GPU to finish; nothing to wait for in the interpreter."""
-    if not INTERPRETED:
-        torch.cuda.synchronize(DEVICE)

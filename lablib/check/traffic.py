@@ -1,4 +1,4 @@
-"""Assert what a Triton kernel moves between the SMs and the L2 cache, to the byte."""
+"""Assert what the programs of a Triton kernel load and store, to the byte."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The interpreter runs a kernel with numpy, one program after the other. The tracer stands between the kernel and
 memory, and writes down each access: which program, which buffer, which elements, from which line. Counting it is
-exact and needs no GPU. What is counted is the traffic between an SM and the L2 cache, not between L2 and memory;
-`lablib.gpu.cache` models the rest.
+exact and needs no GPU. What is counted is what programs ask for: an upper bound of the traffic between an SM and the
+L2 cache, since the SM's L1 may serve a part again. `lablib.gpu.cache` models what the L2 asks of memory.
 
 Accesses outside a buffer are not performed: they are recorded as faults. A masked load without ``other=`` yields NaN in
 the lanes that are switched off, because on a GPU those lanes hold whatever the register held before.
