@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 __all__ = ["KernelError", "call"]
@@ -41,6 +42,7 @@ def _describe(error: BaseException) -> str:
     text = f"{type(error).__name__}: {error}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-        if line and "site-packages" not in frame.filename and not frame.filename.startswith("<frozen"):
+        ours = frame.filename.startswith((str(Path(__file__).parent), "<frozen")) or "site-packages" in frame.filename
+        if line and not ours:
             return f"the kernel {frame.name} stopped at `{line}`. {text}"
     return text

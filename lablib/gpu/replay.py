@@ -54,9 +54,8 @@ def replay(frozen: list[bytes], trace: Trace) -> None:
 def replay_frozen(frozen: list[bytes]) -> tuple:
     """In the interpreting process: run each launch under the tracer."""
     from lablib.gpu.modules import load_kernel
-    from lablib.gpu.trace import Tracer
+    from lablib.gpu.tracer import Tracer
 
-    _accept_one_element_arrays()
     result = Trace()
     for item in frozen:
         text, name, arguments, rest = torch.load(io.BytesIO(item), weights_only=False)
@@ -66,19 +65,3 @@ def replay_frozen(frozen: list[bytes]) -> tuple:
         with Tracer(result, launch):
             kernel[launch.grid](**arguments, **launch.options)
     return result.buffers, result.accesses, result.dots, result.faults, result.places
-
-
-def _accept_one_element_arrays() -> None:
-    """Let a kernel's scalar bound a loop: Triton 3.6 converts one-element arrays, which numpy 2.4 refuses to do."""
-    from triton.runtime import interpreter
-
-    if getattr(interpreter._patch_lang_tensor, "mended", False):
-        return
-    patch = interpreter._patch_lang_tensor
-
-    def patch_and_mend(tensor: Any, *scope: Any) -> None:
-        patch(tensor, *scope)
-        tensor.__index__ = lambda self: int(self.handle.data.squeeze())
-
-    patch_and_mend.mended = True
-    interpreter._patch_lang_tensor = patch_and_mend

@@ -237,3 +237,29 @@ def test_undefined_lanes_show_in_every_dtype() -> None:
             trace(lambda x=x, y=y: widen_kernel[(1,)](x, y, 5, BLOCK=8))
             undefined = y[5:] == torch.iinfo(dtype).max if dtype == torch.int32 else torch.isnan(y[5:])
             assert undefined.all() and (y[:5] == 1).all()
+
+
+def test_masks_joined_with_and_are_refused() -> None:
+    @triton.jit
+    def and_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+        lanes = tl.arange(0, BLOCK)
+        inside = lanes < n and lanes >= 0
+        tl.store(y_ptr + lanes, tl.load(x_ptr + lanes, mask=inside), mask=inside)
+
+    x = torch.randn(8, device=device.DEVICE)
+    if device.INTERPRETED:
+        with pytest.raises(KernelError, match=r"`inside = lanes < n and lanes >= 0`.*join masks with &"):
+            trace(lambda: and_kernel[(1,)](x, x.clone(), 5, BLOCK=8))
+
+
+def test_a_scalar_may_decide() -> None:
+    @triton.jit
+    def branch_kernel(x_ptr, y_ptr, n):
+        for i in range(n):
+            x = tl.load(x_ptr + i)
+            if x > 0 and i < n:
+                tl.store(y_ptr + i, x)
+
+    x, y = torch.tensor([1.0, -1.0, 2.0], device=device.DEVICE), torch.zeros(3, device=device.DEVICE)
+    trace(lambda: branch_kernel[(1,)](x, y, 3))
+    assert y.tolist() == [1.0, 0.0, 2.0]
