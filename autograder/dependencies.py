@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,3 +85,13 @@ def _definers(lab: Lab, known: dict[str, Names], reader: str, name: str) -> set[
     if found or name in known[reader].defined:
         return found
     return {cell.id for cell in lab.test_cells if name in known[cell.id].defined}
+
+
+def borrowed_names(lab: Lab, test: Cell) -> list[str]:
+    """Names that a test cell reads and that only a demonstration or another test binds.
+
+    In grading demonstrations do not run, and a test may not rest on another one.
+    """
+    own = names(test.source)
+    given = set().union(*(names(cell.source).defined for cell in lab.of_role("setup", "solution")))
+    return sorted(own.read - own.defined - given - set(dir(builtins)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autograder import master
-from autograder.dependencies import dependent_tests, names
+from autograder.dependencies import borrowed_names, dependent_tests, names
 
 from .conftest import TINY, write_lab
 
@@ -56,3 +56,18 @@ def test_a_cell_that_changes_an_object_in_place_counts_as_its_definer(tmp_path: 
     )
     text = text.replace("assert math.isclose(area(1.0), math.pi)", "assert math.isclose(area(box.f(0.5)), math.pi)")
     assert _tests_of(tmp_path, text, "double") == ["test_double", "test_area"]
+
+
+@pytest.mark.parametrize(
+    ("line", "borrowed"),
+    [
+        ("assert double(2) == len('abcd')", []),
+        ("value = 2\nassert double(value) == 4", []),
+        ("assert double(shown) == 2", ["shown"]),
+    ],
+)
+def test_names_that_grading_will_not_have_are_found(tmp_path: Path, line: str, borrowed: list[str]) -> None:
+    test = f'\n# %% look_shown\nshown = 1\n\n# %% test_double tags=["test", "core"] points=20 hours=1\n{line}\n'
+    start, end = TINY.index("# %% test_double"), TINY.index("# %%", TINY.index("# %% test_double") + 1)
+    lab = master.load(write_lab(tmp_path, text=TINY[:start].rstrip() + "\n" + test + "\n" + TINY[end:], wrong={}))
+    assert borrowed_names(lab, lab.cell("test_double")) == borrowed

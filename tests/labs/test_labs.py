@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from autograder import bridge, labs, variants
+from autograder import bridge, dependencies, labs, variants
 from autograder.master import Lab
 
 from .conftest import ROOT, TEMPLATE_LAB
@@ -57,6 +57,11 @@ def test_folder_is_named_as_its_master(lab: Lab) -> None:
     if lab is not TEMPLATE_LAB:
         assert re.fullmatch(r"lab[0-9]{2}(_[a-z0-9]+)+", lab.name), f"{lab.name} is not labNN_slug"
         assert lab.path.parent.name == lab.name
+
+
+def test_tests_stand_on_setup_and_solution_alone(lab: Lab) -> None:
+    borrowed = {cell.id: found for cell in lab.test_cells if (found := dependencies.borrowed_names(lab, cell))}
+    assert not borrowed, f"{lab.name}: tests read names that only demonstrations or other tests bind: {borrowed}"
 
 
 def test_ids_are_unique(lab: Lab) -> None:
