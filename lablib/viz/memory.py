@@ -96,7 +96,7 @@ def _summary(trace: Any, prints: Sequence[Footprint], last: Moment) -> str:
     parts = [f"{trace.kernel}, {plural(int(np.prod(trace.grid)), 'program')}: {_totals(last)}."]
     parts += [sentence for one in prints if (sentence := one.sentence())]
     if faults := getattr(trace, "faults", ()):
-        parts.append(f"{plural(len(faults), 'access')} outside a buffer, not drawn; the first: {faults[0]}.")
+        parts.append(f"{plural(len(faults), 'access')} outside a buffer, not drawn; the first: {faults[0]}")
     return " ".join(parts)
 
 
@@ -111,7 +111,8 @@ def _draw(kernel: str, prints: Sequence[Footprint], history: Sequence[Moment]) -
     go = graph_objects()
     shapes = [one.drawn for one in prints]
     layout = arrange(shapes)
-    bottom = 36 + SLIDER_HEIGHT
+    # Below axes of a single row plotly moves the slider down, to keep clear of the legend.
+    bottom = 36 + SLIDER_HEIGHT + (24 if layout.height < 60 else 0)
     height = round(_TOP + layout.height + bottom)
     title = f"Where does {kernel} read and write?"
     panels = _Panels(layout.cell, *_most(history[-1]))

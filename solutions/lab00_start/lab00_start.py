@@ -147,10 +147,13 @@ for shape in [(7, 7), (1, 9), (9, 1), (33, 5)]:
 # many steps on each axis (**shape**), and how far one step goes (**strides**, in elements).
 #
 # ```text
-# memory               0   1   2   3   4   5   6   7   8   9  10  11
+# memory              0   1   2   3   4   5   6   7   8   9  10  11
 #
-# x           (3, 4)   0   1   2   3 | 4   5   6   7 | 8   9  10  11     from 0; next row +4, next column +1
-# x[1:, ::2]  (2, 2)                   4       6     | 8      10         from 4; next row +4, next column +2
+# x          (3, 4)   0   1   2   3 | 4   5   6   7 | 8   9  10  11
+#            from 0; next row +4, next column +1
+#
+# x[1:, ::2] (2, 2)                   4       6     | 8      10
+#            from 4; next row +4, next column +2
 # ```
 #
 # Nothing was copied in the second line. A tensor whose rows stand one after another without gaps, as those of
