@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 from nbformat.v4 import new_output
@@ -20,11 +21,10 @@ from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer, Unicode
 
-from autograder import sandbox
+from autograder import handin, sandbox
 
 NOT_FINISHED = "NotFinished"
 _RUNNER = Path(__file__).with_name("run_notebook.py")
-_MOST_BYTES = 64 * 2**20  # of all outputs of a hand-in
 NOT_RUN = {
     "ename": NOT_FINISHED,
     "evalue": "the process ended before or during this test",
@@ -56,39 +56,37 @@ class ExecuteHandIn(NbGraderPreprocessor):
 
     def _run(self, nb: Any, lab: str) -> dict[str, list]:
         """Outputs of the cells that ran to their end, by id."""
-        with tempfile.TemporaryDirectory(prefix="hand-in-") as name:
+        with tempfile.TemporaryDirectory(prefix="hand-in-") as name, tempfile.TemporaryFile() as log:
             folder = Path(name)
             folder.chmod(0o777)  # the sandbox's user is nobody
+            shutil.copy(_RUNNER, folder)
             (folder / "in.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
-            assets = Path(self.labs, lab, "assets") if self.labs else folder / "none"
-            inside = self.sandbox != "none"
-            runner, home = ("/run_notebook.py", sandbox.HOME) if inside else (str(_RUNNER), name)
-            argv = [sys.executable, "-P", runner, f"{home}/in.ipynb", f"{home}/out.json", str(self.timeout)]
-            readable = [(_RUNNER, "/run_notebook.py"), (assets, f"{sandbox.HOME}/assets")]
-            command = sandbox.command(argv, folder, readable, self.sandbox)
-            environment = None if inside else os.environ | {"PYTHONSAFEPATH": "1"}
+            assets = Path(self.labs, lab, "assets")
+            if self.labs and assets.is_dir():
+                shutil.copytree(assets, folder / "assets")
+            argv = [sys.executable, "-P", _RUNNER.name, "in.ipynb", "out.json", str(self.timeout)]
+            command = sandbox.command(argv, folder, self.sandbox)
+            # Nothing that a hand-in prints is kept in this process's memory; the runner limits the size of the log.
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": log}
             try:
-                done = subprocess.run(
-                    command, cwd=folder, env=environment, capture_output=True, timeout=self.total_timeout
-                )
-                if done.returncode:
-                    self.log.warning("The hand-in's process: %s", done.stderr.decode(errors="replace")[-2000:])
+                code = subprocess.run(command, cwd=folder, timeout=self.total_timeout, **streams).returncode
+                if code:
+                    self.log.warning("The hand-in's process ended with code %d: %s", code, _end_of(log))
             except subprocess.TimeoutExpired:
                 self.log.warning("The hand-in took more than %d s", self.total_timeout)
             return _read_outputs(folder / "out.json")
 
 
+def _end_of(log: IO[bytes], most: int = 2000) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+    return log.read(most).decode(errors="replace")
+
+
 def _read_outputs(path: Path) -> dict[str, list]:
     """Outputs as the sandbox wrote them, of which nothing is taken that is not of a known form."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return {}
-    with os.fdopen(descriptor, "rb") as stream:
-        text = stream.read(_MOST_BYTES + 1)
-    try:
-        found = json.loads(text) if len(text) <= _MOST_BYTES else {}
-    except (ValueError, RecursionError):
+        found = json.loads(handin.read_bytes(path))
+    except (handin.HandInError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

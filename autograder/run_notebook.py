@@ -22,6 +22,7 @@ from nbclient.exceptions import DeadKernelError
 ADDRESS_SPACE = 16 * 2**30  # torch alone maps about 8 GiB
 FILE_BYTES = 256 * 2**20
 PROCESSES = 512
+OUTPUT_CHARACTERS = 200_000
 TIMEOUT = {
     "status": "error",
     "ename": "CellTimeoutError",
@@ -54,7 +55,7 @@ def run(source: Path, target: Path, seconds: int) -> None:
         if content["status"] == "error" and content["ename"] not in names:  # a timeout writes no output of its own
             fields = {key: content[key] for key in ("ename", "evalue", "traceback")}
             cell.outputs.append({"output_type": "error", **fields})
-        finished[cell["id"]] = cell.outputs
+        finished[cell["id"]] = [_bounded(output) for output in cell.outputs]
         partial = target.with_suffix(".part")
         partial.write_text(json.dumps(finished))
         os.replace(partial, target)
@@ -74,6 +75,15 @@ def run(source: Path, target: Path, seconds: int) -> None:
         client.execute()
     except DeadKernelError:
         print("the kernel died", file=sys.stderr)
+
+
+def _bounded(output: Any) -> Any:
+    """An output that a page can hold: a loop of prints costs its own end, not the points of other cells."""
+    if "text" in output:
+        output["text"] = output["text"][:OUTPUT_CHARACTERS]
+    elif len(json.dumps(output.get("data", {}))) > OUTPUT_CHARACTERS:
+        output["data"] = {"text/plain": f"(an output of more than {OUTPUT_CHARACTERS} characters was left out)"}
+    return output
 
 
 if __name__ == "__main__":

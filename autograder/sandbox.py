@@ -26,19 +26,15 @@ class SandboxError(AutograderError):
     """There is no sandbox here; the message says what to do."""
 
 
-def command(
-    argv: Sequence[str], folder: Path, readable: Sequence[tuple[Path, str]] = (), kind: str = KINDS[0]
-) -> list[str]:
+def command(argv: Sequence[str], folder: Path, kind: str = KINDS[0]) -> list[str]:
     """The command line that runs ``argv`` in the sandbox.
 
     Parameters
     ----------
     argv
-        Program and arguments, as the sandbox sees them.
+        Program and arguments. Paths of files in ``folder`` are relative to it.
     folder
-        Becomes ``/home/student``, the only folder outside memory that can be written.
-    readable
-        Files and folders to show read-only: where they are, and where the sandbox sees them.
+        Where it starts. The sandbox sees it as ``/home/student``, its only folder outside memory that can be written.
     kind
         ``"bubblewrap"``, or ``"none"`` to run without a sandbox, in ``folder``.
 
@@ -51,8 +47,7 @@ def command(
     if kind == "none":
         return list(argv)
     own = (sys.base_prefix, sys.prefix, str(Path(lablib.__file__).parent))
-    shown = [*((path, path) for path in (*_SYSTEM, *own)), *((str(path), place) for path, place in readable)]
-    bindings = [word for source, place in shown for word in ("--ro-bind-try", source, place)]
+    bindings = [word for path in (*_SYSTEM, *own) for word in ("--ro-bind-try", path, path)]
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
         "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--clearenv",

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from lablib.check import provenance
 from lablib.gpu import errors
-from lablib.gpu.launch import Launch, kernel_class, tensor_of
+from lablib.gpu.launch import Launch, kernel_class, storage_address, tensor_of
 from lablib.gpu.trace import tracing
 from lablib.gpu.traffic import Trace
 
@@ -75,7 +75,7 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
         value = errors.call(function, args, kwargs)
     changed = [name for name, t, copy in before if not _same_bits(t, copy)]
     results = [t for t in tree_leaves(value) if _has_memory(t)]
-    given = {_storage(t) for _, t in tensors} | operations.zeroed
+    given = {storage_address(t) for _, t in tensors} | operations.zeroed
     unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
     return Observation(value, trace, operations.names, changed, unearned)
 
@@ -97,7 +97,7 @@ class _Operations(TorchDispatchMode):
         if name in POISONED:
             _poison(result)
         elif name in ZEROED:
-            self.zeroed.add(_storage(result))
+            self.zeroed.add(storage_address(result))
         elif name not in VIEWS:
             self.names.append(name)
         return result
@@ -129,7 +129,7 @@ class _pausing:
                 result = outer.run(kernel, *args, **kwargs)
                 for tensor in map(tensor_of, tree_leaves((args, kwargs))):
                     if tensor is not None and _has_memory(tensor):
-                        outer.after_launch[_storage(tensor)] = _storage_copy(tensor)
+                        outer.after_launch[storage_address(tensor)] = _storage_copy(tensor)
                 return result
             finally:
                 outer.operations.paused = False
@@ -144,10 +144,6 @@ def _has_memory(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.device.type != "meta"
 
 
-def _storage(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
 def _storage_copy(tensor: torch.Tensor) -> torch.Tensor:
     storage = tensor.untyped_storage()
     return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()
@@ -160,7 +156,7 @@ def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def _changed_since(results: list[torch.Tensor], after_launch: dict[int, torch.Tensor]) -> list[str]:
     for tensor in results:
-        left = after_launch.get(_storage(tensor))
+        left = after_launch.get(storage_address(tensor))
         if left is not None and not torch.equal(left, _storage_copy(tensor)):
             return ["it returns a tensor that something changed after the last kernel had written it"]
     return []

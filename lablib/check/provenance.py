@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lablib.gpu.launch import tensor_of
+from lablib.gpu.launch import storage_address, tensor_of
 from lablib.gpu.source import foreign_names
-from lablib.gpu.traffic import Access, Trace
+from lablib.gpu.traffic import Access, Trace, element_offsets
 
 __all__ = ["unearned"]
 
@@ -39,7 +39,7 @@ def unearned(trace: Trace, given: set[int], results: list[torch.Tensor]) -> list
     for access in trace.accesses:
         tensor = _tensor(trace, access)
         places, seen = _bytes(tensor, access.offsets), _seen(written, tensor)
-        if access.op != "store" and _storage(tensor) not in given and not seen[places].all():
+        if access.op != "store" and storage_address(tensor) not in given and not seen[places].all():
             return [
                 f"{trace.launches[access.launch].name} loads from {access.buffer}, which is neither an argument of the "
                 "function nor written by a kernel"
@@ -47,11 +47,8 @@ def unearned(trace: Trace, given: set[int], results: list[torch.Tensor]) -> list
         if access.op != "load":
             seen[places] = True
     for tensor in results:
-        strides = zip(tensor.shape, tensor.stride(), strict=True)
-        offsets = np.zeros((), dtype=np.int64)
-        for size, stride in strides:
-            offsets = np.add.outer(offsets, np.arange(size, dtype=np.int64) * stride)
-        if trace.launches and not _seen(written, tensor)[_bytes(tensor, offsets.ravel())].all():
+        offsets = element_offsets(tensor.shape, tensor.stride())
+        if trace.launches and not _seen(written, tensor)[_bytes(tensor, offsets)].all():
             return ["it returns a tensor with elements that no kernel wrote"]
     return []
 
@@ -63,14 +60,10 @@ def _tensor(trace: Trace, access: Access) -> torch.Tensor:
     return tensor
 
 
-def _storage(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
 def _bytes(tensor: torch.Tensor, offsets: np.ndarray) -> Any:
     """First byte of each element within the tensor's storage."""
     return (offsets + tensor.storage_offset()) * tensor.element_size()
 
 
 def _seen(written: dict[int, np.ndarray], tensor: torch.Tensor) -> np.ndarray:
-    return written.setdefault(_storage(tensor), np.zeros(tensor.untyped_storage().nbytes(), dtype=bool))
+    return written.setdefault(storage_address(tensor), np.zeros(tensor.untyped_storage().nbytes(), dtype=bool))

@@ -29,8 +29,6 @@ __all__ = ["TARGETS", "CompileError", "Compiled", "compile_launch", "compile_sta
 TARGETS = ("sm_80", "sm_90", "sm_100")
 """Ampere (A100), Hopper (H100, H200), Blackwell (B200)."""
 
-STAGES = ("ttir", "ttgir", "llir", "ptx", "sass")
-
 _compiler = Worker("lablib.gpu.compile_worker:compile_request", {"TRITON_INTERPRET": None})
 
 
@@ -196,7 +194,8 @@ def compile_stages(
     wanted = [launch for launch in launches if kernel in (None, launch.name)]
     if not wanted:
         names = ", ".join(launch.name for launch in launches) or "no kernel"
-        raise CompileError(f"{function.__name__} launched {names}, so {kernel or 'nothing'} could be compiled.")
+        called = getattr(function, "__name__", "the function")
+        raise CompileError(f"{called} launched {names}, so {kernel or 'nothing'} could be compiled.")
     return [compile_launch(wanted[0], target) for target in targets]
 
 

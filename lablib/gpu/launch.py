@@ -19,7 +19,7 @@ from lablib import device
 import triton  # isort: skip  (after lablib.device, which sets TRITON_INTERPRET)
 import triton.language as tl  # isort: skip
 
-__all__ = ["Launch", "kernel_class", "launches_of", "recording", "tensor_of"]
+__all__ = ["Launch", "kernel_class", "launches_of", "recording", "storage_address", "tensor_of"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ def tensor_of(value: Any) -> torch.Tensor | None:
     """The tensor behind a kernel's argument: itself, or a tensor descriptor's base."""
     value = value.base if type(value).__name__ == "TensorDescriptor" else value
     return value if isinstance(value, torch.Tensor) else None
+
+
+def storage_address(tensor: torch.Tensor) -> int:
+    """Where the memory behind a tensor begins; views of one memory share it."""
+    return tensor.untyped_storage().data_ptr()
 
 
 @contextmanager

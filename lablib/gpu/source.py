@@ -21,6 +21,10 @@ __all__ = ["first_line", "foreign_names", "kernel_module", "kernel_source"]
 HEADER = "import math\nimport torch\nimport triton\nimport triton.language as tl\n"
 
 
+_PYTHON = (range, min, max, abs, len, float, int, bool, print, AssertionError, NotImplementedError)
+"""What Triton takes of Python's own names, and the errors of stubs."""
+
+
 def kernel_source(kernel: Any) -> str:
     """Source of one ``@triton.jit`` function without indentation: line 1 is ``@triton.jit``, line 2 its ``def``."""
     return "@triton.jit\n" + _from_def(kernel)[0]
@@ -84,17 +88,17 @@ def foreign_names(kernel: Any) -> list[str]:
             value = scope.get(name, getattr(builtins, name, None))
             if is_kernel(value):
                 waiting.append(value)
-            elif not _on_a_gpu(name, value):
+            elif not _on_a_gpu(value):
                 found.append(name)
         if any(step.opname == "IMPORT_NAME" for step in dis.get_instructions(current.fn)):
             found.append("import")
     return found
 
 
-def _on_a_gpu(name: str, value: Any) -> bool:
+def _on_a_gpu(value: Any) -> bool:
     if value is None or isinstance(value, (bool, int, float, str, tl.constexpr, tl.dtype)):
         return True
-    if value in (range, min, max, abs, len, float, int, bool, print, AssertionError, NotImplementedError):
+    if any(value is known for known in _PYTHON):  # not `in`, which would ask a tensor whether it is equal
         return True
     module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "") or ""
     return module == "triton" or module.startswith("triton.")
@@ -149,7 +153,7 @@ def _collect(kernel: Any, helpers: dict[str, str], constants: dict[str, str], im
             constants[name] = "tl." + re.sub(r"^(b?)fp?", r"\1float", str(value.name))
         elif inspect.ismodule(value) and value.__name__.startswith("triton"):
             imports[name] = f"import {value.__name__} as {name}\n"
-        elif getattr(value, "__module__", "").startswith("triton."):
+        elif (getattr(value, "__module__", "") or "").startswith("triton."):
             imports[name] = f"from {value.__module__} import {value.__name__} as {name}\n"
     # Last, so that helpers stand before the kernel that calls them.
     del helpers[kernel.fn.__name__]

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from lablib.gpu.launch import Launch
 
-__all__ = ["SECTOR_BYTES", "Access", "Buffer", "Dot", "Fault", "Trace"]
+__all__ = ["SECTOR_BYTES", "Access", "Buffer", "Dot", "Fault", "Trace", "element_offsets"]
 
 SECTOR_BYTES = 32
 """The unit in which a GPU moves data between L2 and memory; one cache line has four."""
+
+
+def element_offsets(shape: Sequence[int], strides: Sequence[int]) -> np.ndarray:
+    """Offset of each element from the first, int64, flattened in row-major order.
+
+    Examples
+    --------
+    >>> element_offsets((2, 3), (1, 2)).tolist()
+    [0, 2, 4, 1, 3, 5]
+    """
+    offsets = np.zeros((), dtype=np.int64)
+    for size, stride in zip(shape, strides, strict=True):
+        offsets = np.add.outer(offsets, np.arange(size, dtype=np.int64) * stride)
+    return offsets.reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,7 @@ class Buffer:
 
     def offsets(self) -> np.ndarray:
         """Offset in elements of each of its elements from the first, flattened in row-major order."""
-        grid = np.zeros(self.shape, dtype=np.int64)
-        for axis, (size, stride) in enumerate(zip(self.shape, self.strides, strict=True)):
-            index = np.arange(size, dtype=np.int64) * stride
-            grid = grid + index.reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
-        return grid.reshape(-1)
+        return element_offsets(self.shape, self.strides)
 
 
 @dataclass(frozen=True)
@@ -175,15 +186,6 @@ class Trace:
                 buffer = self.buffers[access.buffer]
                 first = access.offsets * buffer.itemsize + buffer.alignment
                 total += np.unique(first // SECTOR_BYTES).size
-        return total
-
-    def loads_by_program(self, launch: int = 0) -> dict[tuple[int, int, int], int]:
-        """Bytes that each program of one launch loads; a program that loads nothing is left out."""
-        total: dict[tuple[int, int, int], int] = {}
-        for access in self.accesses:
-            if access.op == "load" and access.launch == launch:
-                moved = np.unique(access.offsets).size * self.buffers[access.buffer].itemsize
-                total[access.program] = total.get(access.program, 0) + moved
         return total
 
     @property

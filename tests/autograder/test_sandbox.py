@@ -134,6 +134,26 @@ def test_outputs_are_a_regular_file_of_bounded_size(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_text(json.dumps({"a": []}))
     (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
     os.mkfifo(tmp_path / "pipe.json")
-    (tmp_path / "large.json").write_bytes(b" " * (64 * 2**20 + 1))
-    for name in ("link.json", "pipe.json", "large.json", "missing.json"):
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "large.json").write_bytes(b" " * (20 * 2**20 + 1))
+    for name in ("link.json", "pipe.json", "folder.json", "large.json", "missing.json"):
         assert _read_outputs(tmp_path / name) == {}
+
+
+@pytest.mark.slow
+def test_assets_are_there_and_floods_of_output_cost_only_themselves(tmp_path: Path) -> None:
+    assets = tmp_path / "lab90_tiny" / "assets"
+    assets.mkdir(parents=True)
+    (assets / "given.txt").write_text("seen")
+    sources = [
+        "print(open('assets/given.txt').read())",
+        "print('x' * 50_000_000)",
+        "import os; [os.write(descriptor, b'y' * 10**6) for descriptor in (1, 2) for _ in range(50)]",
+        "print('after')",
+    ]
+    cells = [new_code_cell(source, id=f"c{number}") for number, source in enumerate(sources)]
+    step = ExecuteHandIn(timeout=30, labs=str(tmp_path))
+    notebook, _ = step.preprocess(new_notebook(cells=cells), {"nbgrader": {"assignment": "lab90_tiny"}})
+    assert notebook.cells[0].outputs[0].text == "seen\n"
+    assert len(notebook.cells[1].outputs[0].text) <= 200_000
+    assert notebook.cells[3].outputs[-1].text.endswith("after\n")

@@ -253,3 +253,23 @@ def test_an_error_in_a_kernel_names_its_line() -> None:
         message = r"the kernel mismatched_kernel stopped at `tl.store\(x_ptr \+ lanes, .*`\. ValueError: .*incompatible"
         with pytest.raises(KernelError, match=message):
             check.traffic(stops, check.rng.normal(16))
+
+
+numbers = torch.arange(4)
+
+
+@triton.jit
+def _global_tensor_kernel(x_ptr, z_ptr, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    tl.store(z_ptr + lanes, tl.load(x_ptr + lanes) + len(numbers))
+
+
+def test_a_kernel_that_reads_a_global_tensor_is_refused() -> None:
+    def adds(x):
+        z = torch.empty_like(x)
+        _global_tensor_kernel[(1,)](x, z, BLOCK=16)
+        return z
+
+    if device.INTERPRETED:
+        with pytest.raises(AssertionError, match="uses numbers, which no GPU has"):
+            check.traffic(adds, check.rng.normal(16))

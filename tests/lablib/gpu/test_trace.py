@@ -171,11 +171,6 @@ def test_a_pointer_loaded_from_memory_is_followed() -> None:
         assert seen.loads("x_ptr") == 32 and torch.equal(x, y)
 
 
-def test_loads_by_program() -> None:
-    seen = trace(gather, torch.randn(10, device=device.DEVICE), 10)
-    assert seen.loads_by_program() == {(0, 0, 0): 32, (1, 0, 0): 8}
-
-
 def test_a_kernel_that_raises_leaves_the_interpreter_as_it_was() -> None:
     @triton.jit
     def failing_kernel(x_ptr):
