@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import dataclass, field
 
 from autograder.master import Lab
@@ -69,6 +70,21 @@ class Report:
     def points(self, lab: Lab) -> float:
         """Marks that the solution earns, of those that tests give."""
         return sum(cell.points or 0.0 for cell in lab.test_cells if self.solution[cell.id].passed)
+
+
+def message_of(error: BaseException) -> str:
+    """The exception's type and text, bounded."""
+    return "".join(traceback.format_exception_only(error)).strip()[:2000]
+
+
+def causes_of(error: BaseException) -> tuple[str, ...]:
+    """Type names of an exception and its causes: Triton's interpreter wraps what a kernel raises."""
+    names = []
+    link: BaseException | None = error
+    while link is not None and len(names) < 10:
+        names.append(type(link).__name__)
+        link = link.__cause__ or link.__context__
+    return tuple(names)
 
 
 def outcome_from_plain(plain: dict) -> Outcome:

@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 import types
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -35,6 +34,8 @@ from autograder.outcomes import (
     Outcomes,
     Report,
     Variant,
+    causes_of,
+    message_of,
     outcome_from_plain,
     report_from_json,
 )
@@ -122,7 +123,7 @@ class Runner:
             if cell.role == "test" and value is not None:
                 raise AssertionError(f"a test cell must not end in a value (nbgrader reads it as a score): {value!r}")
         except BaseException as error:  # a student's sys.exit() fails the cell, not the run
-            return Outcome(FAILED, _message(error), _causes(error), time.perf_counter() - start)
+            return Outcome(FAILED, message_of(error), causes_of(error), time.perf_counter() - start)
         return Outcome(PASSED, seconds=time.perf_counter() - start)
 
     def _evaluate(self, source: str, filename: str) -> object:
@@ -189,20 +190,6 @@ def _read_lines(descriptor: int, seconds: float) -> tuple[list[str], str]:
                 break
             chunks.append(chunk)
     return b"".join(chunks).decode("utf-8").split("\n")[:-1], cause
-
-
-def _message(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()[:2000]
-
-
-def _causes(error: BaseException) -> tuple[str, ...]:
-    """Triton's interpreter wraps what a kernel raises, so a stub's NotImplementedError may be a cause."""
-    names = []
-    link: BaseException | None = error
-    while link is not None and len(names) < 10:
-        names.append(type(link).__name__)
-        link = link.__cause__ or link.__context__
-    return tuple(names)
 
 
 def main() -> None:

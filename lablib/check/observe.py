@@ -10,24 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from lablib.check import log as logs
 from lablib.check import provenance
+from lablib.check.contract import is_inout
+from lablib.check.log import Log, Operation
+from lablib.check.recorder import ALLOCATIONS, ZEROED, Recorder, bytes_of
 from lablib.gpu import errors
-from lablib.gpu.launch import Launch, kernel_class, storage_address, tensor_of
+from lablib.gpu.launch import Launch, describe_launch, kernel_class, storage_address, tensor_of
 from lablib.gpu.trace import tracing
 from lablib.gpu.traffic import Trace
 
 __all__ = ["Observation", "observe"]
-
-VIEWS = {
-    "view", "reshape", "as_strided", "detach", "alias", "t", "transpose", "permute", "expand", "slice", "select",
-    "squeeze", "unsqueeze", "_unsafe_view", "lift_fresh", "set_", "_reshape_alias", "unbind", "narrow", "split",
-    "diagonal",
-}  # fmt: skip
-POISONED = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
-ZEROED = {"zeros", "zeros_like", "new_zeros", "zero_", "full", "full_like", "new_full"}
 
 
 @dataclass
@@ -43,9 +38,13 @@ class Observation:
     torch_ops
         Names of the torch operations that computed or copied something, in order.
     changed_inputs
-        Positions or names of the arguments that the call modified.
+        Positions or names of the arguments that the call modified, though no `check.inout` allows it.
     unearned
         What came about without a kernel, as sentences; empty for an honest kernel.
+    flops
+        Floating-point operations of matrix products, convolutions and attention, in torch and in kernels.
+    allocated_bytes, peak_bytes
+        Bytes that torch allocated, and the most that it had to hold at once; arguments are not counted.
     """
 
     value: Any
@@ -53,6 +52,9 @@ class Observation:
     torch_ops: list[str] = field(default_factory=list)
     changed_inputs: list[str] = field(default_factory=list)
     unearned: list[str] = field(default_factory=list)
+    flops: int = 0
+    allocated_bytes: int = 0
+    peak_bytes: int = 0
 
     @property
     def launches(self) -> list[Launch]:
@@ -64,75 +66,72 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
     """Call ``function(*args, **kwargs)`` and watch it.
 
     Fresh memory is filled with NaN (floating point) or the largest integer first, so that an element which no kernel
-    writes is seen.
+    writes is seen. A function that runs elsewhere brings a method ``__observe__`` that does the same there.
     """
+    elsewhere = getattr(type(function), "__observe__", None)
+    if elsewhere is not None:
+        return elsewhere(function, args, kwargs)
     inputs = [(str(i), a) for i, a in enumerate(args)] + list(kwargs.items())
     tensors = [(name, t) for name, a in inputs for t in tree_leaves(a) if _has_memory(t)]
     before = [(name, t, t.clone()) for name, t in tensors]
-    operations = _Operations()
+    recorder = Recorder([t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)])
     after_launch: dict[int, torch.Tensor] = {}
-    with _pausing(operations, after_launch), tracing() as trace, operations:
+    with _launches(recorder, after_launch), tracing() as trace, recorder:
         value = errors.call(function, args, kwargs)
-    changed = [name for name, t, copy in before if not _same_bits(t, copy)]
+    recorder.log.value = recorder.views(value)
+    changed = [name for name, t, copy in before if not is_inout(t) and not _same_bits(t, copy)]
     results = [t for t in tree_leaves(value) if _has_memory(t)]
-    given = {storage_address(t) for _, t in tensors} | operations.zeroed
+    given = {storage_address(t) for _, t in tensors} | recorder.zeroed
     unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
-    return Observation(value, trace, operations.names, changed, unearned)
+    counts = (logs.flops(recorder.log) + trace.dot_flops, logs.allocated_bytes(recorder.log))
+    return Observation(
+        value, trace, _work(recorder.log), changed, unearned, *counts, logs.peak_bytes(recorder.log)
+    )  # fmt: skip
 
 
-class _Operations(TorchDispatchMode):
-    """Writes down torch operations that do work, and poisons fresh memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.zeroed: set[int] = set()  # storages that torch filled with zeros: a kernel may load them
-        self.paused = False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if self.paused:
-            return result
-        name = func.overloadpacket.__name__
-        if name in POISONED:
-            _poison(result)
-        elif name in ZEROED:
-            self.zeroed.add(storage_address(result))
-        elif name not in VIEWS:
-            self.names.append(name)
-        return result
+def recorded(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any], run_kernels: bool = True) -> Log:
+    """The log of a call, without counting what its kernels move: what a judge needs to observe it again."""
+    recorder = Recorder([t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)])
+    with _launches(recorder, {}, run_kernels), recorder:
+        value = errors.call(function, args, kwargs)
+    recorder.log.value = recorder.views(value)
+    return recorder.log
 
 
-def _poison(tensor: torch.Tensor) -> None:
-    if not _has_memory(tensor):
-        return
-    if tensor.dtype.is_floating_point:
-        tensor.fill_(float("nan"))
-    elif tensor.dtype != torch.bool and not tensor.dtype.is_complex:
-        tensor.fill_(torch.iinfo(tensor.dtype).max)
+def _work(log: Log) -> list[str]:
+    """Names of the operations that do more than set memory aside."""
+    names = (event.name.split(".")[1] for event in log.events if isinstance(event, Operation))
+    return [name for name in names if name not in ALLOCATIONS | ZEROED]
 
 
-class _pausing:
-    """While a kernel runs, the interpreter's own torch calls are not the student's; afterwards, keep what it wrote."""
+class _launches:
+    """Tell the recorder of launches, and keep what each wrote.
 
-    def __init__(self, operations: _Operations, after_launch: dict[int, torch.Tensor]) -> None:
-        self.operations, self.after_launch = operations, after_launch
+    While a kernel runs, the interpreter's own torch calls are not the student's.
+    """
+
+    def __init__(self, recorder: Recorder, after_launch: dict[int, torch.Tensor], run_kernels: bool = True) -> None:
+        self.recorder, self.after_launch, self.run_kernels = recorder, after_launch, run_kernels
 
     def __enter__(self) -> None:
         self.cls = kernel_class()
         self.run = self.cls.run
         outer = self
 
-        def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
-            outer.operations.paused = True
+        def run(kernel: Any, *args: Any, grid: Any, warmup: bool = False, **kwargs: Any) -> Any:
+            launch = describe_launch(kernel, grid, args, kwargs)
+            outer.recorder.launched(launch)
+            if not outer.run_kernels:
+                return None
+            outer.recorder.paused = True
             try:
-                result = outer.run(kernel, *args, **kwargs)
+                result = outer.run(kernel, *args, grid=launch.grid, warmup=warmup, **kwargs)
                 for tensor in map(tensor_of, tree_leaves((args, kwargs))):
                     if tensor is not None and _has_memory(tensor):
                         outer.after_launch[storage_address(tensor)] = _storage_copy(tensor)
                 return result
             finally:
-                outer.operations.paused = False
+                outer.recorder.paused = False
 
         self.cls.run = run
 
@@ -145,8 +144,9 @@ def _has_memory(value: Any) -> bool:
 
 
 def _storage_copy(tensor: torch.Tensor) -> torch.Tensor:
-    storage = tensor.untyped_storage()
-    return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()
+    copy = bytes_of(tensor)
+    assert copy is not None  # only tensors with memory come here
+    return copy
 
 
 def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:

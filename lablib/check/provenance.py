@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from lablib.gpu.launch import storage_address, tensor_of
-from lablib.gpu.source import foreign_names
+from lablib.gpu.source import kernel_module
 from lablib.gpu.traffic import Access, Trace, element_offsets
+from lablib.gpu.vocabulary import complaints
 
 __all__ = ["unearned"]
 
@@ -32,7 +33,7 @@ def unearned(trace: Trace, given: set[int], results: list[torch.Tensor]) -> list
         The tensors that the call returned.
     """
     for launch in trace.launches:
-        foreign = foreign_names(launch.kernel)
+        foreign = complaints(kernel_module(launch.kernel)[0])
         if foreign:
             return [f"its kernel {launch.name} uses {', '.join(foreign)}, which no GPU has: use triton.language"]
     written: dict[int, np.ndarray] = {}

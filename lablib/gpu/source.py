@@ -6,7 +6,6 @@ another process, its source travels with those of the helpers that it calls and 
 
 from __future__ import annotations
 
-import builtins
 import dis
 import inspect
 import re
@@ -16,13 +15,9 @@ from typing import Any
 import triton
 import triton.language as tl
 
-__all__ = ["first_line", "foreign_names", "kernel_module", "kernel_source"]
+__all__ = ["first_line", "kernel_module", "kernel_source"]
 
 HEADER = "import math\nimport torch\nimport triton\nimport triton.language as tl\n"
-
-
-_PYTHON = (range, min, max, abs, len, float, int, bool, print, AssertionError, NotImplementedError)
-"""What Triton takes of Python's own names, and the errors of stubs."""
 
 
 def kernel_source(kernel: Any) -> str:
@@ -69,39 +64,6 @@ def scope_of(kernel: Any) -> dict[str, Any]:
     """What the names outside a kernel mean: globals, and variables of the function around it."""
     closure = inspect.getclosurevars(kernel.fn).nonlocals
     return {**kernel.fn.__globals__, **closure}
-
-
-def foreign_names(kernel: Any) -> list[str]:
-    """Names in a kernel, and in the kernels that it calls, that a GPU does not know: Python functions, torch, numpy.
-
-    Triton's compiler refuses them. The interpreter runs them, and would hide work from whoever counts it.
-    """
-    found: list[str] = []
-    waiting, seen = [kernel], set()
-    while waiting:
-        current = waiting.pop()
-        if current.fn in seen or current.fn.__module__.startswith("triton."):
-            continue
-        seen.add(current.fn)
-        scope = scope_of(current)
-        for name in sorted(globals_read(current.fn)):
-            value = scope.get(name, getattr(builtins, name, None))
-            if is_kernel(value):
-                waiting.append(value)
-            elif not _on_a_gpu(value):
-                found.append(name)
-        if any(step.opname == "IMPORT_NAME" for step in dis.get_instructions(current.fn)):
-            found.append("import")
-    return found
-
-
-def _on_a_gpu(value: Any) -> bool:
-    if value is None or isinstance(value, (bool, int, float, str, tl.constexpr, tl.dtype)):
-        return True
-    if any(value is known for known in _PYTHON):  # not `in`, which would ask a tensor whether it is equal
-        return True
-    module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "") or ""
-    return module == "triton" or module.startswith("triton.")
 
 
 def kernel_module(kernel: Any) -> tuple[str, int]:

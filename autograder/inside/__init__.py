@@ -1,0 +1,1 @@
+"""What runs inside the sandbox, with a hand-in: nothing here is trusted, and nothing here is secret."""

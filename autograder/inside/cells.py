@@ -1,0 +1,166 @@
+"""Run a hand-in's cells in order, and keep a snapshot of them at each test cell.
+
+Every answer cell runs in a fork. When it ends well, the fork goes on and its elder only waits; when it kills its
+process or runs out of time, the elder goes on without it. So a cell that crashes costs no other cell its state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import mmap
+import os
+import signal
+import socket
+import sys
+import time
+import types
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from autograder.inside import wire
+from autograder.inside.serve import Server, described
+
+MAX_OUTPUT = 20_000  # characters that are kept of what one cell prints
+_PAUSE = 0.002  # seconds between two looks at a cell that runs
+
+
+@dataclass(frozen=True)
+class InsideCell:
+    """A cell to run: ``role`` is "setup", "solution" or "test"; a test has no source here."""
+
+    role: str
+    id: str
+    source: str
+
+
+class Cells:
+    """Runs one hand-in.
+
+    Parameters
+    ----------
+    main
+        Socket to the judge for what happens between tests.
+    tests
+        Sockets to the judge by test cell id.
+    seconds
+        Time limit of one cell.
+    """
+
+    def __init__(self, main: socket.socket, tests: dict[str, socket.socket], seconds: float) -> None:
+        self.main, self.tests, self.seconds = main, tests, seconds
+        self.done = mmap.mmap(-1, 8)  # shared by all forks: how many cells have ended
+        # A history would start a thread, which a fork does not take along.
+        config = Config({"HistoryManager": {"enabled": False}})
+        self.shell = InteractiveShell.instance(config=config, user_module=types.ModuleType("__main__"))
+
+    def run(self, cells: list[InsideCell]) -> None:
+        """Run all cells; returns in the process that ran the last one."""
+        for index, cell in enumerate(cells):
+            if cell.role == "test":
+                self.snapshot(cell)
+            elif cell.role == "solution":
+                self.guarded(index, cell)
+            else:
+                self.execute(cell)
+        wire.send(self.main, {"end": True})
+
+    def execute(self, cell: InsideCell) -> None:
+        """Run a cell here, and report what it printed and raised."""
+        output = _Bounded(MAX_OUTPUT)
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            result = self.shell.run_cell(cell.source, store_history=False)
+        error = result.error_before_exec or result.error_in_exec
+        report: dict[str, Any] = {"cell": cell.id, "output": output.getvalue()}
+        if error is not None:
+            report["error"] = described(error)
+        with contextlib.suppress(wire.Refused):
+            wire.send(self.main, report)
+
+    def guarded(self, index: int, cell: InsideCell) -> None:
+        """Run a cell in a fork that goes on in this process's place, unless the cell ends it."""
+        _flush()
+        child = os.fork()
+        if child == 0:
+            self.execute(cell)
+            self.done[:] = (index + 1).to_bytes(8, "little")
+            return
+        cause = self.wait(child, index)
+        if cause is None:  # the fork went on to the end
+            os._exit(0)
+        error = {"classes": [], "message": cause, "line": None}
+        wire.send(self.main, {"cell": cell.id, "output": "", "error": error})
+
+    def wait(self, child: int, index: int) -> str | None:
+        """Wait for a fork; why it ended in this cell, or None when it got past it."""
+        deadline = time.monotonic() + self.seconds
+        while int.from_bytes(self.done[:], "little") <= index:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return None if int.from_bytes(self.done[:], "little") > index else ending(status)
+            if time.monotonic() > deadline:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return f"the cell took more than {self.seconds:.0f} s"
+            time.sleep(_PAUSE)
+        os.waitpid(child, 0)
+        return None
+
+    def snapshot(self, cell: InsideCell) -> None:
+        """Fork a process that serves one test as things stand; go on when the judge says so."""
+        _flush()
+        sock = self.tests.pop(cell.id)
+        wire.send(self.main, {"test": cell.id})
+        child = os.fork()
+        if child == 0:
+            self.main.close()
+            for other in self.tests.values():
+                other.close()
+            with contextlib.redirect_stdout(_Bounded(0)), contextlib.redirect_stderr(_Bounded(0)):
+                Server(sock, self.shell.user_ns).run()
+            os._exit(0)
+        sock.close()
+        wire.receive(self.main)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        wire.send(self.main, {"ended": ending(status) if ended and status else None})
+
+
+class _Bounded(io.StringIO):
+    """Keeps the beginning of what is printed."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.left = limit
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            super().write(text[: self.left])
+            self.left -= len(text)
+            if self.left <= 0:
+                super().write("\n… the rest is left out")
+        return len(text)
+
+
+def ending(status: int) -> str:
+    """How a process ended, in words."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"its process exited with status {code}"
+    name = signal.Signals(-code).name
+    known = {
+        "SIGSEGV": "it touched memory that is not its own",
+        "SIGKILL": "it was killed",
+        "SIGXCPU": "CPU time ran out",
+    }
+    return f"its process ended with {name}" + (f": {known[name]}" if name in known else "")
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

@@ -1,0 +1,107 @@
+"""The judge's hold on the sandbox: start its warm parent, and ask it for one child after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder import sandbox
+from autograder.errors import AutograderError
+from autograder.inside.limits import Limits
+
+_START_SECONDS = 120.0
+_MOST_WORDS = 2**16
+
+
+class ParentError(AutograderError):
+    """The sandbox does not start, or has ended."""
+
+
+@dataclass
+class Child:
+    """One process of the sandbox; closing the lease ends it with everything that it started."""
+
+    lease: int
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        with suppress(OSError):
+            os.close(self.lease)
+
+
+class Parent:
+    """A sandbox that has torch, triton and lablib imported and forks a process for each hand-in.
+
+    Parameters
+    ----------
+    kind
+        One of `autograder.sandbox.KINDS`.
+    folder
+        What a hand-in finds in its working directory; nothing secret.
+    """
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control = mine
+        number = theirs.fileno()
+        self.process = sandbox.start("autograder.inside", str(number), kind=kind, fds=[number], folder=folder)
+        theirs.close()
+        mine.settimeout(_START_SECONDS)
+        self._await_ready()
+
+    def preload(self, modules: Iterable[str]) -> None:
+        """Import modules that hand-ins are expected to need, so that each need not."""
+        for some in _batches(sorted(modules)):
+            self._send({"do": "import", "modules": some}, [])
+            self._await_ready()
+
+    def session(self, limits: Limits, tests: int) -> Child:
+        """A process for a hand-in, with a socket for what happens between tests and one for each test."""
+        return self._child("session", limits, 1 + tests)
+
+    def replayer(self, limits: Limits) -> Child:
+        """A clean process that runs logs."""
+        return self._child("replay", limits, 1)
+
+    def close(self) -> None:
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+    def _child(self, do: str, limits: Limits, count: int) -> Child:
+        pairs = [socket.socketpair() for _ in range(count)]
+        read_end, write_end = os.pipe()
+        self._send({"do": do, "limits": asdict(limits)}, [read_end, *(theirs.fileno() for _, theirs in pairs)])
+        os.close(read_end)
+        for _, theirs in pairs:
+            theirs.close()
+        return Child(write_end, [mine for mine, _ in pairs])
+
+    def _send(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
+        except OSError as error:
+            raise ParentError(f"the sandbox has ended ({error})") from None
+
+    def _await_ready(self) -> None:
+        try:
+            answer = self.control.recv(1)
+        except TimeoutError:
+            answer = b""
+        if answer != b"R":
+            self.close()
+            assert self.process.stderr is not None  # the sandbox gives it
+            last = self.process.stderr.read(_MOST_WORDS).decode(errors="replace").strip().splitlines()[-1:]
+            raise ParentError(f"the sandbox did not start: {last[0] if last else 'it says nothing'}")
+
+
+def _batches(names: list[str], size: int = 200) -> Iterable[list[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))

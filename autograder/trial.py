@@ -1,0 +1,45 @@
+"""Try a lab's solution, stubs and wrong answers before the judge, as hand-ins are.
+
+`autograder.run` does the same in one process, as a notebook would. Both must find the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autograder import bridge
+from autograder.dependencies import dependent_tests
+from autograder.judging import Courtroom
+from autograder.master import Lab
+from autograder.outcomes import Report
+from autograder.variants import all_variants
+from autograder.verdict import Job
+
+
+def judged_report(root: Path, lab: Lab, sandbox: str, variants: bool = True) -> Report:
+    """Judge the solution, and of each variant the tests that it can change.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    sandbox
+        One of `autograder.sandbox.KINDS`.
+    variants
+        Judge stubs and wrong answers too.
+    """
+    solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
+    answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
+    courtroom = Courtroom(lab, sandbox, ())
+    try:
+        verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
+        courtroom.close()
+        courtroom = Courtroom(lab, sandbox, modules)
+        report = Report(lab.name, verdict.outcomes)
+        for variant in all_variants(lab) if variants else ():
+            job = Job(root, lab.name, answers | variant.replacements, sandbox)
+            tests = frozenset(test.id for cell in variant.replacements for test in dependent_tests(lab, cell))
+            report.variants[variant.name] = courtroom.hear(job, tests)[0].outcomes
+    finally:
+        courtroom.close()
+    return report
