@@ -120,7 +120,7 @@ def _operation(name: str) -> Any:
     if len(parts) != 3 or parts[0] != "aten" or parts[1] in _NEVER or unsafe:
         raise LogError(f"{name} cannot be run again: expected an operation of torch's own (aten)")
     packet = getattr(torch.ops.aten, parts[1], None)
-    if packet is None or parts[2] not in packet.overloads():
+    if not isinstance(packet, torch._ops.OpOverloadPacket) or parts[2] not in packet.overloads():
         raise LogError(f"there is no torch operation {name}")
     return getattr(packet, parts[2])
 
@@ -137,5 +137,5 @@ def _described(tree: Any, tensor: Any) -> Any:
 def _descriptor(plain: dict[str, Any], tensor: Any) -> Any:
     from triton.tools.tensor_descriptor import TensorDescriptor
 
-    sizes = {name: list(plain[name]) for name in ("shape", "strides", "block_shape")}
+    sizes: dict[str, Any] = {name: list(plain[name]) for name in ("shape", "strides", "block_shape")}
     return TensorDescriptor(tensor(plain["descriptor"]), **sizes, padding=plain["padding"])
