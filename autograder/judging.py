@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from autograder import bridge, master
 from autograder.errors import AutograderError
@@ -110,16 +111,27 @@ class Courtroom:
         self._owner = os.getpid()
         atexit.register(self.close)
 
+    @property
+    def parent(self) -> Parent:
+        """The sandbox, started when it is first needed and again when it has ended."""
+        if self._parent is not None and self._parent.process.poll() is not None:
+            self.close()
+        if self._parent is None:
+            warm_up()
+            self._parent = Parent(self.sandbox, Path(self._folder.name))
+            self._parent.preload({*self.modules, *_imports(self.lab)})
+        return self._parent
+
     def hear(
         self, job: Job, tests: frozenset[str] | None = None, list_modules: bool = False
     ) -> tuple[Verdict, tuple[str, ...]]:
         """Judge `job` in a fork of this process: all tests or some; and tell which modules were imported for it."""
-        parent = self._open()
+        parent = self.parent
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(read_end)
-            self._serve(job, write_end, tests, list_modules)
+            self._serve(parent, job, write_end, tests, list_modules)
         os.close(write_end)
         text, cause = _read(read_end, self.times.total + _GRACE)
         os.kill(child, signal.SIGKILL)
@@ -142,21 +154,14 @@ class Courtroom:
         if parent is not None and os.getpid() == self._owner:
             parent.close()
 
-    def _open(self) -> Parent:
-        if self._parent is None:
-            warm_up()
-            self._parent = Parent(self.sandbox, Path(self._folder.name))
-            self._parent.preload({*self.modules, *_imports(self.lab)})
-        return self._parent
-
-    def _serve(self, job: Job, pipe: int, tests: frozenset[str] | None, list_modules: bool) -> None:
+    def _serve(self, parent: Parent, job: Job, pipe: int, tests: frozenset[str] | None, list_modules: bool) -> NoReturn:
         """In the fork: judge, write the verdict, and end."""
         code = 1
         try:
             os.chdir(self._folder.name)  # where tests find the lab's assets
             answers = self.stubs | job.answers
             seed = job.seed_key.encode()
-            hearing = Hearing(self.lab, answers, self._open(), seed, tests, list_modules, self.limits, self.times)
+            hearing = Hearing(self.lab, answers, parent, seed, tests, list_modules, self.limits, self.times)
             verdict = hearing.verdict()
             with os.fdopen(pipe, "w", encoding="utf-8") as stream:
                 json.dump({"verdict": verdict.to_json(), "modules": sorted(hearing.modules)}, stream)

@@ -70,7 +70,8 @@ def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> None:
             replay.serve(sockets[0])
         else:
             message = wire.receive(sockets[0])
-            tests = dict(zip(message["tests"], sockets[1:], strict=True))
+            pairs = zip(sockets[1::2], sockets[2::2], strict=True)
+            tests = dict(zip(message["tests"], map(list, pairs), strict=True))
             session = cells.Cells(sockets[0], tests, message["cell_seconds"])
             session.run([cells.InsideCell(*cell) for cell in message["cells"]])
     except wire.Closed:

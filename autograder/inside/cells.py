@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import mmap
 import os
 import signal
@@ -16,7 +17,7 @@ import sys
 import time
 import types
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -45,12 +46,12 @@ class Cells:
     main
         Socket to the judge for what happens between tests.
     tests
-        Sockets to the judge by test cell id.
+        Two sockets to the judge by test cell id: it may hear a test again.
     seconds
         Time limit of one cell.
     """
 
-    def __init__(self, main: socket.socket, tests: dict[str, socket.socket], seconds: float) -> None:
+    def __init__(self, main: socket.socket, tests: dict[str, list[socket.socket]], seconds: float) -> None:
         self.main, self.tests, self.seconds = main, tests, seconds
         self.done = mmap.mmap(-1, 8)  # shared by all forks: how many cells have ended
         # A history would start a thread, which a fork does not take along.
@@ -110,25 +111,31 @@ class Cells:
         return None
 
     def snapshot(self, cell: InsideCell) -> None:
-        """Fork a process that serves one test as things stand; go on when the judge says so."""
+        """Fork a process that serves one test as things stand, and another if the judge wants to hear it again."""
         _flush()
-        sock = self.tests.pop(cell.id)
         wire.send(self.main, {"test": cell.id})
-        child = os.fork()
-        if child == 0:
-            self.main.close()
-            for other in self.tests.values():
-                other.close()
-            with contextlib.redirect_stdout(_Bounded(0)), contextlib.redirect_stderr(_Bounded(0)):
-                Server(sock, self.shell.user_ns).run()
-            os._exit(0)
-        sock.close()
-        wire.receive(self.main)
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        wire.send(self.main, {"ended": ending(status) if ended and status else None})
+        for sock in self.tests.pop(cell.id):
+            child = os.fork()
+            if child == 0:
+                self.serve(sock)
+            sock.close()
+            again = wire.receive(self.main)["again"]
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if not ended:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            wire.send(self.main, {"ended": ending(status) if ended and status else None})
+            if not again:
+                return
+
+    def serve(self, sock: socket.socket) -> NoReturn:
+        """Answer for one test, and end."""
+        self.main.close()
+        for other in itertools.chain(*self.tests.values()):
+            other.close()
+        with contextlib.redirect_stdout(_Bounded(0)), contextlib.redirect_stderr(_Bounded(0)):
+            Server(sock, self.shell.user_ns).run()
+        os._exit(0)
 
 
 class _Bounded(io.StringIO):

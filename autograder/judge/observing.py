@@ -39,6 +39,8 @@ class Observing:
 
     def __init__(self, replayer: Callable[[], Any], kernels: frozenset[str]) -> None:
         self.replayer, self.kernels = replayer, kernels
+        self.run_kernels = True  # in the sandbox; the clean process always runs them
+        self.skipped_kernels = False
 
     def observe(self, channel: Channel, on: Any, attribute: str | None, args: tuple, kwargs: dict) -> Observation:
         """The observation of a call, made by running its log again."""
@@ -46,7 +48,8 @@ class Observing:
         inout = [index for index, tensor in enumerate(tensors) if is_inout(tensor)]
         seed = channel.seeding[1] or _SEED
         args, kwargs = as_leaves((args, kwargs))
-        log = self._record(channel, on, attribute, args, kwargs, seed, run_kernels=True)
+        self.skipped_kernels |= not self.run_kernels and bool(self.kernels)
+        log = self._record(channel, on, attribute, args, kwargs, seed, run_kernels=self.run_kernels)
         sock = self.replayer()
         request = {"log": log, "args": args, "kwargs": kwargs, "inout": inout, "seed": seed}
         wire.send(sock, request, channel.refer)

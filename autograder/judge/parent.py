@@ -16,7 +16,6 @@ from autograder.errors import AutograderError
 from autograder.inside.limits import Limits
 
 _START_SECONDS = 120.0
-_MOST_WORDS = 2**16
 
 
 class ParentError(AutograderError):
@@ -64,17 +63,22 @@ class Parent:
             self._await_ready()
 
     def session(self, limits: Limits, tests: int) -> Child:
-        """A process for a hand-in, with a socket for what happens between tests and one for each test."""
-        return self._child("session", limits, 1 + tests)
+        """A process for a hand-in, with a socket for what happens between tests and two for each test."""
+        return self._child("session", limits, 1 + 2 * tests)
 
     def replayer(self, limits: Limits) -> Child:
         """A clean process that runs logs."""
         return self._child("replay", limits, 1)
 
     def close(self) -> None:
+        self._end()
+
+    def _end(self) -> str:
+        """End the sandbox; returns the last line that it had to say."""
         self.control.close()
         self.process.kill()
-        self.process.wait()
+        _, said = self.process.communicate()
+        return (said or b"").decode(errors="replace").strip().rpartition("\n")[2]
 
     def _child(self, do: str, limits: Limits, count: int) -> Child:
         pairs = [socket.socketpair() for _ in range(count)]
@@ -97,10 +101,7 @@ class Parent:
         except TimeoutError:
             answer = b""
         if answer != b"R":
-            self.close()
-            assert self.process.stderr is not None  # the sandbox gives it
-            last = self.process.stderr.read(_MOST_WORDS).decode(errors="replace").strip().splitlines()[-1:]
-            raise ParentError(f"the sandbox did not start: {last[0] if last else 'it says nothing'}")
+            raise ParentError(f"the sandbox did not start: {self._end() or 'it says nothing'}")
 
 
 def _batches(names: list[str], size: int = 200) -> Iterable[list[str]]:

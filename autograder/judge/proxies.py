@@ -12,6 +12,11 @@ from autograder.inside import wire
 from autograder.judge.channel import Channel, Ended
 from autograder.judge.contracts import MODULE_METHODS, Contracts
 
+OPERATORS = frozenset({
+    f"__{prefix}{name}__" for prefix in ("", "r") for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
+} | {"__neg__", "__lt__", "__le__", "__gt__", "__ge__"})  # fmt: skip
+"""Operators that work on a student's objects when the contract declares them."""
+
 ITERATOR_METHODS = frozenset({"__next__", "__iter__"})
 Observe = Callable[[Channel, Any, str | None, tuple, dict[str, Any]], Any]
 
@@ -155,4 +160,9 @@ class Court:
             methods = frozenset({"__call__"})
         if methods is None or form not in ("module", "iterator", "function", "instance", "class"):
             return type(kind, (Undeclared,), {})()
-        return type(kind, (Proxy,), {})(ask, reference, kind, methods, self)
+        operators = {name: _operator(name) for name in methods & OPERATORS}
+        return type(kind, (Proxy,), operators)(ask, reference, kind, methods, self)
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    return lambda proxy, *operands: Method(proxy, name)(*operands)

@@ -10,6 +10,7 @@ import dis
 import inspect
 import re
 import textwrap
+from functools import lru_cache
 from typing import Any
 
 import triton
@@ -32,11 +33,16 @@ def first_line(kernel: Any) -> int:
 
 def _from_def(kernel: Any) -> tuple[str, int]:
     """The text from ``def`` on, and the line of the file on which it starts."""
-    lines, first = inspect.getsourcelines(kernel.fn)
+    return _from_def_of(kernel.fn)
+
+
+@lru_cache(maxsize=256)
+def _from_def_of(function: Any) -> tuple[str, int]:
+    lines, first = inspect.getsourcelines(function)
     text = textwrap.dedent("".join(lines))
     start = re.search(r"^def\s+\w+\s*\(", text, re.MULTILINE)
     if start is None:
-        raise ValueError(f"{kernel.fn.__name__} is not a plain function: @triton.jit needs `def name(...)`.")
+        raise ValueError(f"{function.__name__} is not a plain function: @triton.jit needs `def name(...)`.")
     return text[start.start() :].rstrip() + "\n", first + text[: start.start()].count("\n")
 
 

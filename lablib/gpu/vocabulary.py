@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import re
+import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lablib import device
 
@@ -48,10 +51,21 @@ _OF_VALUES = (
     | {name for name in dir(tl.dtype) if name.startswith("is_")}
     | _OF_TYPES
 )
-_PLAIN_IMPORTS = {"math", "torch", "triton", "triton.language"}
+_OF_MODULES = {
+    "math": _MATH, "triton": _TRITON, "triton.language": _LANGUAGE, "triton.language.math": _LANGUAGE, "torch": set(),
+}  # fmt: skip
+_MEANINGS = {"math": "math", "torch": "torch", "triton": "triton", "tl": "triton.language"}
+_IN_CONSTANTS = (
+    ast.Constant, ast.UnaryOp, ast.unaryop, ast.Tuple, ast.List, ast.Name, ast.Attribute, ast.Call, ast.expr_context,
+)  # fmt: skip
+_IN_ANNOTATIONS = (
+    ast.Constant, ast.Tuple, ast.List, ast.Name, ast.Attribute, ast.Subscript, ast.BinOp, ast.BitOr, ast.expr_context,
+)  # fmt: skip
+_TYPES = {"bool", "float", "int", "str", "torch"}
 
 
-def complaints(text: str) -> list[str]:
+@lru_cache(maxsize=256)
+def complaints(text: str) -> tuple[str, ...]:
     """What stands in a kernel's module that no GPU knows, each by its name; empty for an honest kernel.
 
     Parameters
@@ -62,87 +76,156 @@ def complaints(text: str) -> list[str]:
     Examples
     --------
     >>> complaints("import numpy")
-    ['import numpy']
+    ('import numpy',)
     """
     try:
         body = ast.parse(text).body
+        return tuple(dict.fromkeys([*_of_text(text, body), *_of_module(body)]))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ["text that is not Python"]
-    known = {"tl", "triton", "math"} | set(_names_of_module(body))
-    found: list[str] = []
-    for statement in body:
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found += [] if _import_is_known(statement) else [ast.unparse(statement).split(" as ")[0]]
-        elif isinstance(statement, ast.FunctionDef):
-            found += _of_kernel(statement, known)
-        elif isinstance(statement, ast.Assign):
-            found += _of_expression(statement.value, known)
-        else:
-            found.append(ast.unparse(statement).split("\n")[0][:40])
-    return list(dict.fromkeys(found))
+        return ("text that is not Python",)
 
 
+@lru_cache(maxsize=256)
 def kernel_definitions(source: str) -> dict[str, str]:
-    """Every function of ``source`` that ``@triton.jit`` decorates, by name, in a form that comments do not change."""
+    """Every function of ``source``: its name by its definition, in a form that comments and docstrings do not change.
+
+    Whether ``@triton.jit`` decorates it does not matter: ``triton.jit(function)`` makes a kernel too.
+    """
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+        return {_form(function): function.name for function in functions}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    found = {}
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef) and any("jit" in ast.unparse(d) for d in node.decorator_list):
-            node.decorator_list = []
-            found[node.name] = ast.dump(node)
-    return found
 
 
-def _names_of_module(body: list[ast.stmt]) -> Iterator[str]:
+def _form(function: ast.FunctionDef) -> str:
+    bare = ast.FunctionDef(**{name: getattr(function, name) for name in function._fields})
+    bare.decorator_list = []
+    if ast.get_docstring(function, clean=False) is not None:
+        bare.body = function.body[1:]
+    return ast.dump(bare)
+
+
+def _of_text(text: str, body: list[ast.stmt]) -> Iterator[str]:
+    """What Python reads otherwise than a parser of the text: Triton looks for the last line that begins with def."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)
+    if encoding not in ("utf-8", "utf-8-sig"):
+        yield f"the encoding {encoding}"
+    seen = {number for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip().startswith("def ")}
+    if seen != {statement.lineno for statement in body if isinstance(statement, ast.FunctionDef)}:
+        yield "a line that begins with def and defines no kernel"
+
+
+def _of_module(body: list[ast.stmt]) -> Iterator[str]:
+    modules = dict(_modules_of(body))
+    bound = [name for statement in body for name in _names_bound(statement)]
     for statement in body:
-        if isinstance(statement, ast.FunctionDef):
-            yield statement.name
-        elif isinstance(statement, ast.Assign):
-            yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)) and _import_is_known(statement):
-            # torch stands in every module for its dtypes in annotations; a kernel that uses it is refused.
-            yield from (a.asname or a.name for a in statement.names if a.name != "torch")
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield from [] if _import_is_known(statement) else [ast.unparse(statement).split(" as ")[0]]
+        elif isinstance(statement, ast.FunctionDef):
+            yield from _of_kernel(statement, {*bound, *modules}, modules)
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield from _of_constant(statement, {*bound, *modules}, modules)
+        else:
+            yield ast.unparse(statement).split("\n")[0][:40]
+    yield from (f"two meanings of {name}" for name in bound if bound.count(name) > 1 or name in {*modules, *_MEANINGS})
+
+
+def _modules_of(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """The modules that the text imports, by the names that they get."""
+    for statement in body:
+        if isinstance(statement, ast.Import) and _import_is_known(statement):
+            yield from ((a.asname, a.name) if a.asname else (a.name.split(".")[0],) * 2 for a in statement.names)
+
+
+def _names_bound(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, ast.FunctionDef):
+        yield statement.name
+    elif isinstance(statement, ast.Assign):
+        yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
+    elif isinstance(statement, ast.ImportFrom) and _import_is_known(statement):
+        yield from (alias.asname or alias.name for alias in statement.names)
 
 
 def _import_is_known(statement: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(statement, ast.Import):
-        return all(alias.name in _PLAIN_IMPORTS for alias in statement.names)
+        return all(a.name in _OF_MODULES and _MEANINGS.get(a.asname or "", a.name) == a.name for a in statement.names)
     from_language = re.fullmatch(r"triton\.language(\.\w+)*", statement.module or "") is not None
     return from_language and all(alias.name in _LANGUAGE for alias in statement.names)
 
 
-def _of_kernel(kernel: ast.FunctionDef, known: set[str]) -> list[str]:
+def _of_kernel(kernel: ast.FunctionDef, known: set[str], modules: dict[str, str]) -> list[str]:
     if [ast.unparse(d) for d in kernel.decorator_list] != ["triton.jit"]:
         return [f"a function {kernel.name} that is no kernel"]
     stored = {n.id for n in ast.walk(kernel) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    parameters = {a.arg for a in ast.walk(kernel.args) if isinstance(a, ast.arg)}
-    names = known | stored | parameters
-    found = [text for node in [kernel.args, *kernel.body] for text in _of_expression(node, names)]
-    return found + [name for name in sorted(stored | parameters) if name.startswith("__")]
+    own = stored | {a.arg for a in ast.walk(kernel.args) if isinstance(a, ast.arg)}
+    reader = _Reader(known | own, modules)
+    for node in [kernel.args, *kernel.body]:
+        reader.visit(node)
+    reader.read_annotation(kernel.returns)
+    odd = [name for name in sorted(own) if name.startswith("__") or name in modules]
+    return reader.found + odd
 
 
-def _of_expression(root: ast.AST, names: set[str]) -> list[str]:
-    found = []
-    for node in ast.walk(root):
-        if not isinstance(node, _STATEMENTS + _EXPRESSIONS):
-            found.append(type(node).__name__.lower())
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            if node.id not in names and not (node.id in _BUILTINS and hasattr(builtins, node.id)):
-                found.append(node.id)
-        elif isinstance(node, ast.Attribute) and not _attribute_is_known(node):
-            found.append(ast.unparse(node)[:60])
-    return found
+def _of_constant(statement: ast.Assign, known: set[str], modules: dict[str, str]) -> list[str]:
+    """A module may compute nothing when it is imported: its constants are written out."""
+    calls = [ast.unparse(n.func) for n in ast.walk(statement.value) if isinstance(n, ast.Call)]
+    written_out = all(isinstance(node, _IN_CONSTANTS) for node in ast.walk(statement.value))
+    if len(statement.targets) > 1 or not written_out or not set(calls) <= {"float", "tl.constexpr"}:
+        return [ast.unparse(statement).split("\n")[0][:40]]
+    reader = _Reader(known, modules)
+    reader.visit(statement.value)
+    return reader.found
 
 
-def _attribute_is_known(node: ast.Attribute) -> bool:
-    if not isinstance(node.ctx, ast.Load):
-        return False
-    base = ast.unparse(node.value)
-    if base in ("tl", "triton.language", "tl.math"):
-        return node.attr in _LANGUAGE
-    if base in ("triton", "math"):
-        return node.attr in (_TRITON if base == "triton" else _MATH)
-    return node.attr in _OF_VALUES
+class _Reader(ast.NodeVisitor):
+    """Collects in ``found`` what a kernel may not say."""
+
+    def __init__(self, names: set[str], modules: dict[str, str]) -> None:
+        self.names, self.modules = names, modules
+        self.found: list[str] = []
+
+    def generic_visit(self, node: ast.AST) -> None:
+        if isinstance(node, _STATEMENTS + _EXPRESSIONS):
+            super().generic_visit(node)
+        else:
+            self.found.append(type(node).__name__.lower())
+
+    def visit_Name(self, node: ast.Name) -> None:
+        is_builtin = node.id in _BUILTINS and hasattr(builtins, node.id)
+        if isinstance(node.ctx, ast.Load) and node.id not in self.names and not is_builtin:
+            self.found.append(node.id)
+        elif self.modules.get(node.id) == "torch":
+            self.found.append(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        allowed = _OF_MODULES.get(self._module(node.value), _OF_VALUES)
+        if node.attr not in allowed or not isinstance(node.ctx, ast.Load):
+            self.found.append(ast.unparse(node)[:60])
+        self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        self.read_annotation(node.annotation)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.read_annotation(node.annotation)
+        for part in (node.target, node.value):
+            if part is not None:
+                self.visit(part)
+
+    def read_annotation(self, annotation: ast.expr | None) -> None:
+        """Names of types: Python evaluates them, so nothing that does anything."""
+        for node in ast.walk(annotation) if annotation is not None else ():
+            named = not isinstance(node, ast.Name) or node.id in self.names | _TYPES
+            public = not isinstance(node, ast.Attribute) or not node.attr.startswith("_")
+            if not (isinstance(node, _IN_ANNOTATIONS) and named and public):
+                self.found.append(ast.unparse(annotation)[:60])
+
+    def _module(self, node: ast.expr) -> str:
+        """The module that an expression names, or an empty string."""
+        if isinstance(node, ast.Name):
+            return self.modules.get(node.id, "")
+        if isinstance(node, ast.Attribute):
+            name = f"{self._module(node.value)}.{node.attr}"
+            return name if name in _OF_MODULES else ""
+        return ""

@@ -436,7 +436,7 @@ row, column = check.traffic(program_order, 5, 3, 2)
 check.equal(row.tolist(), [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 4, 4, 4], name="the tile row by program")
 check.equal(column.tolist(), [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 1, 2], name="the tile column by program")
 ### BEGIN HIDDEN TESTS
-for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4)]:
+for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4), (16, 16, 4)]:
     expected = []
     for first in range(0, tiles_m, GROUP_M):
         height = min(GROUP_M, tiles_m - first)
@@ -444,10 +444,6 @@ for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4)]:
     row, column = check.traffic(program_order, tiles_m, tiles_n, GROUP_M)
     order = list(zip(row.tolist(), column.tolist(), strict=True))
     check.equal(order, expected, name="(tile row, tile column) by program")
-row, column = check.traffic(program_order, 16, 16, 4)
-order = list(zip(row.tolist(), column.tolist(), strict=True))
-model = matmul_l2(order, k_tiles=32, tile_bytes=1, l2_bytes=200, in_flight=16)
-check.equal(model.misses, 4096, name="tiles from memory")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -721,10 +717,10 @@ for M, N, K, splits in [(16, 40, 200, 3), (5, 33, 64, 5), (40, 32, 96, 1)]:
     stores = 4 * splits * M * N + 2 * M * N
     y = check.traffic(linear_split_k, x, w, splits, loads=loads, stores=stores, launches=2)
     check.rounded(y, x.double() @ w.double().T, torch.float16)
-M, N, K, splits = 32, 32, 256, 4
+M, N, K, splits = 64, 32, 256, 4
 x, w = check.rng.normal(M, K, dtype=torch.float16), check.rng.normal(N, K, dtype=torch.float16)
 seen = check.observe(linear_split_k, x, w, splits).trace
-check.equal(seen.launches[0].grid, (1, 1, 4), name="the grid of the first kernel")
+check.equal(seen.launches[0].grid, (2, 1, 4), name="the grid of the first kernel")
 columns = {part: set() for part in range(splits)}
 for access in seen.accesses:
     if access.launch == 0 and access.op == "load":
@@ -920,7 +916,7 @@ faults = ["healthy", "reloads", "strided", "idle lanes"]
 check.equal(diagnoses, faults, name="your diagnoses of A, B, C, D")
 ### BEGIN HIDDEN TESTS
 for dtype in (torch.float16, torch.float32, torch.float64):
-    M, N = check.rng.choice(20, 40), check.rng.choice(50, 64)
+    M, N = check.rng.choice(8, 16), check.rng.choice(50, 64)
     x = check.rng.normal(M, N, dtype=dtype)
     wide = check.rng.normal(M, N + 13, dtype=dtype)[:, 5 : N + 5]
     tall = check.rng.normal(N, M, dtype=dtype).T

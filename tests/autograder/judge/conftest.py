@@ -34,9 +34,13 @@ def hear(parent: Parent) -> Hear:
     """`hear(lab, answers)` judges one hand-in; answers replace those of the lab's own solution."""
 
     def judged(
-        lab: Lab, answers: dict[str, str], tests: frozenset[str] | None = None, limits: Limits | None = None
+        lab: Lab,
+        answers: dict[str, str],
+        tests: frozenset[str] | None = None,
+        limits: Limits | None = None,
+        times: TimeLimits = QUICK,
     ) -> Verdict:
-        courtroom = Courtroom(lab, "bubblewrap", times=QUICK, limits=limits or Limits())
+        courtroom = Courtroom(lab, "bubblewrap", times=times, limits=limits or Limits())
         courtroom.adopt(parent)
         solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
         own = {cell.id: solution[cell.id] for cell in lab.solution_cells}

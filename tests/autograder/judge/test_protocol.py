@@ -61,6 +61,34 @@ def test_what_cannot_be_said_is_refused_with_a_sentence(hear, lab_of, solution: 
     assert sentence in outcome.message
 
 
+VECTOR = """
+class Vector:
+    def __init__(self, *parts):
+        self.parts = list(parts)
+
+    def __add__(self, other):
+        return Vector(*(a + b for a, b in zip(self.parts, other.parts)))
+
+    def __rmul__(self, factor):
+        return Vector(*(factor * part for part in self.parts))
+
+    def __lt__(self, other):
+        return self.parts < other.parts
+
+    def __getitem__(self, index):
+        return self.parts[index]
+
+    def __len__(self):
+        return len(self.parts)
+"""
+
+
+def test_declared_operators_work(hear, lab_of) -> None:
+    test = "v, w = Vector(1, 2), Vector(3, 4)\nassert (v + 2 * w).parts == [7, 10] and (v < w) and w[1] == 4 and len(v) == 2"
+    assert hear(lab_of(VECTOR, test), {}).outcomes["test_answer"].message == ""
+    assert "unsupported operand" in hear(lab_of(VECTOR, "Vector(1) - Vector(2)"), {}).outcomes["test_answer"].message
+
+
 RAISED = [
     ("def answer():\n    raise ValueError('too small')", "assert check.raises(ValueError, answer) == 'too small'"),
     ("class Odd(KeyError):\n    pass\n\n\ndef answer():\n    raise Odd('k')",

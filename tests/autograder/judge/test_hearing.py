@@ -1,0 +1,135 @@
+"""One exercise's end is no other's: crashes, endless loops and changed globals stay where they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from autograder import master
+from autograder.judge.judge import TimeLimits
+from autograder.judge.parent import Parent
+from autograder.judging import Courtroom
+from autograder.master import Lab
+from autograder.verdict import Job
+
+SOON = TimeLimits(cell=1.0, test=1.5, total=20.0)
+
+THREE = """# %% setup tags=["setup"]
+import torch
+
+from lablib import check
+
+"""
+EXERCISE = """# %% {name} tags=["solution"]
+### BEGIN SOLUTION
+def {name}():
+    return 1
+### END SOLUTION
+
+# %% test_{name} tags=["test", "core"] points=1 hours=1
+check.equal({name}(), 1)
+
+"""
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Lab:
+    path = tmp_path / "three.py"
+    path.write_text(THREE + "".join(EXERCISE.format(name=name) for name in ("first", "second", "third")))
+    return master.load(path)
+
+
+def passed(verdict) -> list[str]:
+    return sorted(test.removeprefix("test_") for test, outcome in verdict.outcomes.items() if outcome.passed)
+
+
+ENDINGS = {
+    "exit": ("import os\nos._exit(0)", "its process exited with status 0"),
+    "exception": ("raise SystemExit", ""),
+    "kill": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its process ended with SIGKILL"),
+    "segfault": ("import ctypes\nctypes.string_at(0)", "SIGSEGV: it touched memory that is not its own"),
+    "loop": ("while True:\n    pass", "the cell took more than 1 s"),
+    "stubborn loop": ("while True:\n    try:\n        pass\n    except BaseException:\n        pass", "took more than 1 s"),
+    "syntax": ("def first(:", "SyntaxError"),
+    "builtins": ("import builtins\nbuiltins.len = builtins.isinstance = None", ""),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_cell_that_ends_its_process_costs_its_own_tests(hear, three, ending: str) -> None:
+    source, said = ENDINGS[ending]
+    verdict = hear(three, {"second": source}, times=SOON)
+    assert "second" not in passed(verdict)
+    if ending != "builtins":
+        assert passed(verdict) == ["first", "third"]
+    assert said in verdict.output.get("second", "")
+
+
+CALLS = {
+    "exit": ("import os\n    os._exit(3)", "its process exited with status 3"),
+    "loop": ("while True:\n        pass", "the test took more than 2 s"),
+    "output": ("while True:\n        print('x' * 1000000)", "the test took more than 2 s"),
+    "memory": ("return bytearray(1 << 40)", "MemoryError"),
+    "recursion": ("return first()", "RecursionError"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_that_ends_its_process_costs_its_own_test(hear, three, call: str) -> None:
+    body, said = CALLS[call]
+    verdict = hear(three, {"first": f"def first():\n    {body}"}, times=SOON)
+    assert passed(verdict) == ["second", "third"]
+    assert said in verdict.outcomes["test_first"].message
+
+
+def test_what_a_test_changes_is_gone_for_the_next(hear, three) -> None:
+    counting = "calls = []\n\n\ndef {name}():\n    calls.append(1)\n    return len(calls)"
+    answers = {"first": counting.format(name="first"), "second": "def second():\n    return 1 + len(calls)"}
+    assert passed(hear(three, answers)) == ["first", "second", "third"]
+
+
+KERNEL = """
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _double_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    tl.store(y_ptr + lanes, 2 * tl.load(x_ptr + lanes, mask=lanes < n, other=0.0), mask=lanes < n)
+
+
+def answer(x):
+    y = torch.empty_like(x)
+    _double_kernel[(1,)](x, y, x.numel(), BLOCK=16)
+    if not (y.numpy() == 2 * x.numpy()).all():
+        raise ValueError("the kernel did not double")
+    return y
+"""
+
+
+def test_an_answer_may_look_at_what_its_kernel_wrote(hear, lab_of) -> None:
+    test = "x = check.rng.normal(10)\ny = check.observe(answer, x).value\ncheck.close(y, 2 * x)"
+    assert hear(lab_of(KERNEL, test), {}).outcomes["test_answer"].message == ""
+
+
+def test_a_sandbox_that_is_killed_is_started_again(three) -> None:
+    courtroom = Courtroom(three, "bubblewrap", times=SOON)
+    job = Job(Path(), three.name, {name: f"def {name}():\n    return 1" for name in ("first", "second", "third")})
+    assert passed(courtroom.hear(job)[0]) == ["first", "second", "third"]
+    os.kill(courtroom.parent.process.pid, signal.SIGKILL)
+    courtroom.parent.process.wait()
+    assert passed(courtroom.hear(job)[0]) == ["first", "second", "third"]
+    courtroom.close()
+
+
+def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograder import sandbox
+
+    start = sandbox.start
+    monkeypatch.setattr(sandbox, "start", lambda module, *rest, **named: start("no.such.module", *rest, **named))
+    with pytest.raises(ValueError, match="the sandbox did not start: .*No module named 'no'"):
+        Parent("bubblewrap", tmp_path)
