@@ -1,7 +1,8 @@
 """The warm parent: imports what hand-ins need once, then forks a confined child for each that comes.
 
 It holds no secret, runs no hand-in's code itself, and ends with the judge. Of the judge it gets one message a child,
-with the child's sockets, and the reading end of a pipe, the lease: when that closes, the child is killed.
+with the child's sockets and another one, the lease. When the judge closes the lease, the child is killed; when the child
+ends by itself, the parent says there how.
 """
 
 from __future__ import annotations
@@ -14,28 +15,51 @@ import select
 import signal
 import socket
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from autograder.inside import cells, replay, wire
 from autograder.inside.confine import confine
 from autograder.inside.limits import Limits
 from autograder.inside.warm import warm_up
+from autograder.inside.watch import exit_code
 
 _MESSAGE = 2**16
 _MANY = 250  # descriptors that one message can carry
 
 
+@dataclass(frozen=True)
+class Child:
+    """A forked process, by its id and a descriptor that shows when it ends."""
+
+    lease: socket.socket
+    process: int
+    ended: int
+
+    def close(self, kill: bool) -> None:
+        """Collect the process, killed if need be, and tell the judge how it ended."""
+        if kill:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process, signal.SIGKILL)
+        code = exit_code(os.waitpid(self.process, 0)[1])
+        with contextlib.suppress(OSError):
+            self.lease.send(bytes([code]))
+        self.lease.close()
+        os.close(self.ended)
+
+
 def main(control: int) -> None:
     warm_up()
     judge = socket.socket(fileno=control)
-    leases: dict[int, int] = {}  # lease to child
-    started = 0
     judge.sendall(b"R")
+    children: list[Child] = []
+    started = 0
     while True:
-        ready, _, _ = select.select([judge, *leases], [], [])
-        for lease in [one for one in ready if one is not judge]:
-            end(leases.pop(lease))
-            os.close(lease)
+        waited = [judge, *(child.lease for child in children), *(child.ended for child in children)]
+        ready, _, _ = select.select(waited, [], [])
+        for child in [one for one in children if one.ended in ready or one.lease in ready]:
+            children.remove(child)
+            child.close(kill=child.ended not in ready)
         if judge not in ready:
             continue
         message, descriptors, _, _ = socket.recv_fds(judge, _MESSAGE, _MANY)
@@ -43,26 +67,35 @@ def main(control: int) -> None:
             return
         task = json.loads(message)
         if task["do"] == "import":
-            for name in task["modules"]:
-                with contextlib.suppress(Exception):  # it speeds things up, and is not needed
-                    importlib.import_module(name)
+            import_all(task["modules"])
             judge.sendall(b"R")
-            continue
-        lease, *rest = descriptors
-        started += 1
-        child = os.fork()
-        if child == 0:
-            judge.close()
-            for other in leases:
-                os.close(other)
-            be_child(task, rest, started)
-        leases[lease] = child
-        for descriptor in rest:
-            os.close(descriptor)
+        else:
+            started += 1
+            children.append(fork(judge, children, task, descriptors, started))
 
 
-def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> None:
-    """Serve one hand-in, or one hand-in's logs, in a confined process; never returns."""
+def import_all(modules: list[str]) -> None:
+    for name in modules:
+        with contextlib.suppress(Exception):  # it speeds things up, and is not needed
+            importlib.import_module(name)
+
+
+def fork(judge: socket.socket, others: list[Child], task: dict[str, Any], given: list[int], number: int) -> Child:
+    """Start a child that does `task` with the descriptors that it was given, of which the first is its lease."""
+    lease, *rest = given
+    process = os.fork()
+    if process == 0:
+        for kept in (judge, *(other.lease for other in others)):
+            kept.close()
+        os.close(lease)
+        be_child(task, rest, number)
+    for descriptor in rest:
+        os.close(descriptor)
+    return Child(socket.socket(fileno=lease), process, os.pidfd_open(process))
+
+
+def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> NoReturn:
+    """Serve one hand-in, or one hand-in's logs, in a confined process."""
     try:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         confine(Limits(**task["limits"]), number, keep=descriptors)
@@ -78,12 +111,6 @@ def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> None:
         pass
     finally:
         os._exit(0)
-
-
-def end(child: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
 
 
 if __name__ == "__main__":

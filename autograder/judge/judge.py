@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -78,17 +78,18 @@ class Hearing:
         self.cells = [c for c in self.lab.of_role("setup", "solution", "test") if c.role != "test" or self._wanted(c)]
         self.modules: set[str] = set()  # that the hand-in's process had imported after a test; a claim
         self._replayer: Child | None = None
-        self._session = self.parent.session(self.limits, len(self._test_ids()))
+        limits = replace(self.limits, seconds=self.times.total)
+        self._session = self.parent.session(limits, len(self._test_ids()))
         try:
             with time_limit(self.times.total, "the hand-in"):
                 self._run()
         except (OutOfTime, wire.Closed, wire.Refused, Ended) as error:
-            self.remarks.append(str(error) or "the hand-in's process ended")
+            cause = self._session.ending() or str(error) or "the hand-in's process ended"
+            self.remarks.append(cause)
+            for test in self._test_ids():
+                self.outcomes.setdefault(test, Outcome(NOT_REACHED, cause, (type(error).__name__,)))
         finally:
             self._close()
-        cause = self.remarks[-1] if self.remarks else "the hand-in's process ended before this test"
-        for test in self._test_ids():
-            self.outcomes.setdefault(test, Outcome(NOT_REACHED, cause))
         return Verdict(self.lab.name, self.outcomes, self.output, self.remarks)
 
     def _wanted(self, cell: Cell) -> bool:
@@ -186,7 +187,7 @@ class Hearing:
                 self._execute(cell)
         except (OutOfTime, Ended, wire.Closed) as error:
             self._drop_replayer()
-            return NOT_REACHED, str(error) or "the hand-in's process ended during this test", ()
+            return NOT_REACHED, str(error) or "the hand-in's process ended during this test", causes_of(error)
         except BaseException as error:
             said = isinstance(error, (StudentError, wire.Refused))
             return FAILED, str(error)[:MAX_TEXT] if said else message_of(error), causes_of(error)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,11 @@ from typing import Any
 from autograder import sandbox
 from autograder.errors import AutograderError
 from autograder.inside.limits import Limits
+from autograder.inside.watch import MEMORY_OVER, TIME_OVER
 
 _START_SECONDS = 120.0
+_ENDING_SECONDS = 2.0
+_ENDINGS = {MEMORY_OVER: "the hand-in used more memory than it may", TIME_OVER: "the hand-in took longer than it may"}
 
 
 class ParentError(AutograderError):
@@ -26,14 +27,21 @@ class ParentError(AutograderError):
 class Child:
     """One process of the sandbox; closing the lease ends it with everything that it started."""
 
-    lease: int
+    lease: socket.socket
     sockets: list[socket.socket] = field(default_factory=list)
 
+    def ending(self) -> str:
+        """Why it ended, if that was a limit's doing; waits for it a moment."""
+        self.lease.settimeout(_ENDING_SECONDS)
+        try:
+            code = self.lease.recv(1)
+        except OSError:
+            code = b""
+        return _ENDINGS.get(code[0], "") if code else ""
+
     def close(self) -> None:
-        for sock in self.sockets:
+        for sock in (*self.sockets, self.lease):
             sock.close()
-        with suppress(OSError):
-            os.close(self.lease)
 
 
 class Parent:
@@ -81,13 +89,12 @@ class Parent:
         return (said or b"").decode(errors="replace").strip().rpartition("\n")[2]
 
     def _child(self, do: str, limits: Limits, count: int) -> Child:
-        pairs = [socket.socketpair() for _ in range(count)]
-        read_end, write_end = os.pipe()
-        self._send({"do": do, "limits": asdict(limits)}, [read_end, *(theirs.fileno() for _, theirs in pairs)])
-        os.close(read_end)
+        pairs = [socket.socketpair() for _ in range(1 + count)]
+        (lease, _), *_ = pairs
+        self._send({"do": do, "limits": asdict(limits)}, [theirs.fileno() for _, theirs in pairs])
         for _, theirs in pairs:
             theirs.close()
-        return Child(write_end, [mine for mine, _ in pairs])
+        return Child(lease, [mine for mine, _ in pairs[1:]])
 
     def _send(self, message: dict[str, Any], descriptors: list[int]) -> None:
         try:

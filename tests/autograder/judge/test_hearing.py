@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from autograder import master
+from autograder.inside.limits import MIB, Limits
 from autograder.judge.judge import TimeLimits
 from autograder.judge.parent import Parent
 from autograder.judging import Courtroom
 from autograder.master import Lab
 from autograder.verdict import Job
 
+QUICK = TimeLimits(cell=10.0, test=10.0, total=30.0)
 SOON = TimeLimits(cell=1.0, test=1.5, total=20.0)
 
 THREE = """# %% setup tags=["setup"]
@@ -89,6 +91,13 @@ def test_what_a_test_changes_is_gone_for_the_next(hear, three) -> None:
     counting = "calls = []\n\n\ndef {name}():\n    calls.append(1)\n    return len(calls)"
     answers = {"first": counting.format(name="first"), "second": "def second():\n    return 1 + len(calls)"}
     assert passed(hear(three, answers)) == ["first", "second", "third"]
+
+
+def test_a_hand_in_that_fills_the_memory_is_ended_with_a_reason(hear, three) -> None:
+    filling = "import os\nfor _ in range(3):\n    os.fork()\nkept = bytearray(os.urandom(1 << 20) * 150)\nwhile True:\n    pass"
+    verdict = hear(three, {"second": filling}, limits=Limits(memory=512 * MIB), times=QUICK)
+    assert passed(verdict) == ["first"]
+    assert verdict.remarks == ["the hand-in used more memory than it may"]
 
 
 KERNEL = """
