@@ -9,10 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import bridge, handin, intake
-from autograder.course import Course
+from autograder import bridge, handin
 from autograder.handin import HandIn
-from autograder.intake import IntakeError, import_folder, student_id
 from autograder.master import Lab
 
 
@@ -133,65 +131,3 @@ def test_links_pipes_devices_and_large_files_are_not_read(tmp_path: Path) -> Non
         assert handin.read(tmp_path / f"{name}.ipynb") == HandIn(remarks=["not a regular file"])
     assert handin.read(tmp_path / "large.ipynb").remarks == ["larger than 20 MB (20 MB)"]
     assert handin.read(tmp_path / "none.ipynb").remarks == ["there is no none.ipynb"]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("alice", "alice"),
-        ("a.b-c_d@e", "a.b-c_d@e"),
-        ("../../etc", "etc"),
-        ("..", "unnamed"),
-        ("*", "unnamed"),
-        ("Zoë Müller", "Zo_M_ller"),
-        ("-rf", "rf"),
-        ("=1+2", "1_2"),
-        ("a" * 300, "a" * 60),
-    ],
-)
-def test_student_ids_are_safe_names(name: str, expected: str) -> None:
-    assert student_id(name) == expected
-    assert intake.STUDENT_ID.fullmatch(student_id(name))
-
-
-def test_a_folder_is_imported_in_both_layouts(repository: Path, tiny: Lab, tmp_path: Path) -> None:
-    folder = tmp_path / "handins"
-    (folder / "alice").mkdir(parents=True)
-    (folder / "empty").mkdir()
-    _write(folder / "alice" / f"{tiny.name}.ipynb", "{}")
-    _write(folder / "bob.ipynb", "[]")
-    _write(folder / "alice.ipynb", "{}")
-    _write(folder / ".hidden.ipynb", "{}")
-    _write(folder / "notes.txt", "")
-    (folder / "eve.ipynb").symlink_to("/etc/passwd")
-    (folder / "mallory").symlink_to("/etc")
-    course = Course(repository)
-    refused = import_folder(course, tiny, folder)
-    assert refused == {
-        "eve": "not a regular file",
-        "mallory": "not a regular file",
-        "empty": f"there is no {tiny.name}.ipynb",
-    }
-    assert course.students(tiny) == ["alice", "alice-2", "bob"]
-    assert course.submitted("bob", tiny).read_text() == "[]"
-
-
-def test_a_refused_hand_in_does_not_leave_an_earlier_one_in_its_place(
-    repository: Path, tiny: Lab, tmp_path: Path
-) -> None:
-    course, folder = Course(repository), tmp_path / "handins"
-    folder.mkdir()
-    _write(folder / "bob.ipynb", "{}")
-    import_folder(course, tiny, folder)
-    (folder / "bob.ipynb").unlink()
-    (folder / "bob.ipynb").symlink_to("/etc/passwd")
-    assert import_folder(course, tiny, folder) == {"bob": "not a regular file"}
-    assert not course.submitted("bob", tiny).exists()
-
-
-def test_a_folder_without_hand_ins_is_refused(repository: Path, tiny: Lab, tmp_path: Path) -> None:
-    (tmp_path / "handins").mkdir()
-    with pytest.raises(IntakeError, match="no hand-ins; expected <student>/lab90_tiny"):
-        import_folder(Course(repository), tiny, tmp_path / "handins")
-    with pytest.raises(IntakeError, match="there is no such folder of hand-ins"):
-        import_folder(Course(repository), tiny, tmp_path / "none")
