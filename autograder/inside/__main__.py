@@ -40,7 +40,7 @@ class Child:
         """Collect the process, killed if need be, and tell the judge how it ended."""
         if kill:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process, signal.SIGKILL)
+                os.kill(self.process, signal.SIGTERM)  # it ends when nothing of its session is left
         code = exit_code(os.waitpid(self.process, 0)[1])
         with contextlib.suppress(OSError):
             self.lease.send(bytes([code]))
@@ -96,6 +96,7 @@ def fork(judge: socket.socket, others: list[Child], task: dict[str, Any], given:
 
 def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> NoReturn:
     """Serve one hand-in, or one hand-in's logs, in a confined process."""
+    code = 1
     try:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         confine(Limits(**task["limits"]), number, keep=descriptors)
@@ -107,10 +108,11 @@ def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> NoRet
             tests = dict(zip(message["tests"], map(list, pairs), strict=True))
             session = cells.Cells(sockets[0], tests, message["cell_seconds"])
             session.run([cells.InsideCell(*cell) for cell in message["cells"]])
+        code = 0
     except wire.Closed:
-        pass
+        code = 0
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -107,8 +107,15 @@ class Cells:
                 os.waitpid(child, 0)
                 return f"the cell took more than {self.seconds:.0f} s"
             time.sleep(_PAUSE)
+        self.close_sockets()
         os.waitpid(child, 0)
         return None
+
+    def close_sockets(self) -> None:
+        """Keep no socket that another process serves: the judge is to see its end when that process ends."""
+        self.main.close()
+        for sock in itertools.chain(*self.tests.values()):
+            sock.close()
 
     def snapshot(self, cell: InsideCell) -> None:
         """Fork a process that serves one test as things stand, and another if the judge wants to hear it again."""
@@ -130,9 +137,7 @@ class Cells:
 
     def serve(self, sock: socket.socket) -> NoReturn:
         """Answer for one test, and end."""
-        self.main.close()
-        for other in itertools.chain(*self.tests.values()):
-            other.close()
+        self.close_sockets()
         with contextlib.redirect_stdout(_Bounded(0)), contextlib.redirect_stderr(_Bounded(0)):
             Server(sock, self.shell.user_ns).run()
         os._exit(0)

@@ -1,4 +1,4 @@
-"""A cgroup for one hand-in, where the machine lets us have one: the kernel then counts its memory and processes itself."""
+"""A cgroup for one hand-in, where the machine lets us have one: the kernel itself then bounds what all of it takes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Cgroup:
     parents : tuple of int
         Descriptors of these cgroups; none where the machine has none for us, and then every method does nothing.
     name : str
+        Ends with ``-`` and the number of this process, which lives as long as it is needed.
     """
 
     def __init__(self, parents: tuple[int, ...], name: str) -> None:
@@ -32,6 +33,7 @@ class Cgroup:
             "memory.memsw.limit_in_bytes": limits.memory,
         }
         for folder in self._folders:
+            _sweep(folder.parent)
             folder.mkdir()
             for name, value in settings.items():
                 if (folder / name).exists():
@@ -51,5 +53,13 @@ class Cgroup:
     def remove(self) -> None:
         """Take it away, once its last process is gone."""
         for folder in self._folders:
-            with suppress(OSError):  # `autograder.sandbox.cgroups` sweeps up what is still in use here
+            with suppress(OSError):  # a process of it is not quite gone: the next to make one sweeps this up
+                folder.rmdir()
+
+
+def _sweep(parent: Path) -> None:
+    """Take away what processes left there that were killed."""
+    for folder in parent.glob("*-*"):
+        if not Path("/proc", folder.name.split("-")[-1]).exists():
+            with suppress(OSError):
                 folder.rmdir()

@@ -18,9 +18,7 @@ import os
 import select
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,7 +37,7 @@ def confine(limits: Limits, number: int, keep: Collection[int] = ()) -> None:
     The session's working directory is the hand-in's home: it can be written, and shows what the caller's working
     directory has. The calling process becomes the outer process. When nothing of the session is left it exits with
     the session's exit status, with 128 and the number of the signal that killed it, or with `watch.TIME_OVER` or
-    `watch.MEMORY_OVER`. Killing it ends the session.
+    `watch.MEMORY_OVER`. SIGTERM makes it end the session first; SIGKILL ends both, the session a little later.
 
     Parameters
     ----------
@@ -57,6 +55,7 @@ def confine(limits: Limits, number: int, keep: Collection[int] = ()) -> None:
     """
     settings = take_settings()
     lab = os.getcwd()
+    os.umask(0o022)
     user = settings.first_user + number % USERS if settings.isolated and identity.may_become_anyone() else None
     descriptors.silence_all_but({*keep, *settings.cgroups})
     Path("/proc/self/oom_score_adj").write_text("1000")  # a machine out of memory ends hand-ins first
@@ -88,15 +87,19 @@ def _enter_namespaces(limits: Limits, cgroup: Cgroup, own_users: bool) -> str:
     linux.unshare(linux.CLONE_NEWNS)  # here, for the outer process needs the /proc that it has
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     home = scratch.mount_scratch(limits.scratch_bytes)
-    linux.mount("proc", "/proc", "proc", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    # Not read-only: CUDA gives up if it cannot write the names of its threads there. All else needs root.
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # no handler of Python's may run here
     session = os.fork()
     if session:
         _stay(lambda: _watch_from_inside(session, limits, cgroup))
+    signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     cgroup.join()
     return home
 
 
 def _wait(first: int, cgroup: Cgroup) -> int:
+    _kill_when_terminated(first)
     descriptors.silence_all_but(cgroup.parents)
     code = exit_code(os.waitpid(first, 0)[1])
     cgroup.remove()
@@ -104,11 +107,9 @@ def _wait(first: int, cgroup: Cgroup) -> int:
 
 
 def _watch_from_inside(session: int, limits: Limits, cgroup: Cgroup) -> int:
+    os.setsid()  # whatever the scheduler does to this session's processes, it does to them apart from others
     descriptors.silence_all_but(cgroup.parents)
     linux.set_dumpable(False)
-    for number in signal.valid_signals():
-        with suppress(OSError, ValueError):  # those that cannot be caught or belong to the C library
-            signal.signal(number, signal.SIG_DFL)  # as the first process it then ignores what comes from inside
     return watch(session, limits, cgroup)
 
 
@@ -125,13 +126,17 @@ def _enter_folder(limits: Limits) -> str:
 
 
 def _watch_from_outside(session: int, limits: Limits, home: str) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    _kill_when_terminated(session)
     descriptors.silence_all_but(())
     try:
         return watch(session, limits, Cgroup((), ""))
     finally:
         kill_descendants()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _kill_when_terminated(child: int) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
 
 
 def _stay(role: Callable[[], int]) -> NoReturn:
@@ -145,7 +150,6 @@ def _stay(role: Callable[[], int]) -> NoReturn:
 
 def _settle(lab: str, home: str) -> None:
     os.setsid()
-    os.umask(0o022)
     os.environ["HOME"] = home
     scratch.link(lab, home)
     os.chdir(home)

@@ -46,17 +46,22 @@ class Limits:
 
 def apply(limits: Limits) -> None:
     """Hold this process, and those that it starts, to `limits`."""
-    cpu = limits.cpu_seconds
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, limits.address_space, limits.address_space),
-        (resource.RLIMIT_DATA, limits.memory, limits.memory),
-        (resource.RLIMIT_NPROC, limits.processes, limits.processes),
-        (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
-        (resource.RLIMIT_CPU, cpu, cpu + 1),  # SIGXCPU first, which says why; SIGKILL for who ignores it
-        (resource.RLIMIT_CORE, 0, 0),
+    for kind, most in (
+        (resource.RLIMIT_AS, limits.address_space),
+        (resource.RLIMIT_DATA, limits.memory),
+        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_CORE, 1),  # not 0, at which the kernel still starts a handler of crashes, such as apport
     ):
-        if soft is not None and hard is not None:
-            ceiling = resource.getrlimit(kind)[1]
-            ceiling = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)
-            resource.setrlimit(kind, (min(soft, ceiling), ceiling))
+        if most is not None:
+            _lower(kind, most, most)
+    # SIGXCPU first, which says why it died; then SIGKILL for what ignores it.
+    _lower(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)
+
+
+def _lower(kind: int, soft: int, hard: int) -> None:
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))

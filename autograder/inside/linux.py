@@ -43,11 +43,12 @@ def _call(name: str, *arguments: object) -> int:
 
 
 def unshare(namespaces: int) -> None:
-    """Leave the caller's namespaces for new ones; of processes, those forked from here on."""
+    """Leave namespaces of this process for new ones. A new process namespace begins with the next child."""
     _call("unshare", namespaces)
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Mount a file system of this kind, or with `MS_BIND` what is at `source`, on `target`."""
     words = [word.encode() or None for word in (source, target, kind)]
     try:
         _call("mount", *words, ctypes.c_ulong(flags), options.encode() or None)

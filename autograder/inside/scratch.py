@@ -38,7 +38,7 @@ def mount_scratch(size: int) -> str:
 def _mounts_below(*places: str) -> list[str]:
     """Mount points below these places, but none below another."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    # A space in a name is written \\040, as is every character that would break the line.
+    # A character that would break the line, such as a space, is written as \040.
     targets = {re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4]) for line in lines}
     below = [target for target in sorted(targets) if any(target.startswith(f"{place}/") for place in places)]
     return [target for target in below if not any(target.startswith(f"{other}/") for other in below)]

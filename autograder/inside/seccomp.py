@@ -7,6 +7,8 @@ rest, and the namespaces, the user and the missing capabilities already bound it
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import socket
 
 from autograder.inside import linux
@@ -38,6 +40,8 @@ _NEW_NAMESPACES = (
     linux.CLONE_NEWPID,
     linux.CLONE_NEWNET,
 )
+_WATCHER = 1  # the number that the watcher's process has in its namespace; where it is the same user's, it is at reach
+_SCHEDULING = ("sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity", "prlimit64")
 
 
 def available() -> bool:
@@ -59,6 +63,18 @@ def _build():
     # Its flags lie in memory, where a filter cannot look: libraries fall back to clone when it does not exist.
     rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
     rules.add_rule(refuse, "socket", pyseccomp.Arg(0, pyseccomp.NE, socket.AF_UNIX))
+    for name in _SCHEDULING:
+        rules.add_rule(refuse, name, pyseccomp.Arg(0, pyseccomp.EQ, _WATCHER))
+    rules.add_rule(refuse, "setpriority", pyseccomp.Arg(0, pyseccomp.NE, os.PRIO_PROCESS))
+    rules.add_rule(refuse, "setpriority", pyseccomp.Arg(1, pyseccomp.EQ, _WATCHER))
+    # `limits` sets this one so that crashes start nothing on the machine: it must stay.
+    rules.add_rule(refuse, "setrlimit", pyseccomp.Arg(0, pyseccomp.EQ, resource.RLIMIT_CORE))
+    rules.add_rule(
+        refuse,
+        "prlimit64",
+        pyseccomp.Arg(1, pyseccomp.EQ, resource.RLIMIT_CORE),
+        pyseccomp.Arg(2, pyseccomp.NE, 0),
+    )
     return rules
 
 

@@ -6,6 +6,7 @@ Everything here may lie, since the hand-in's code runs in the same process; the 
 from __future__ import annotations
 
 import inspect
+import os
 import pickle
 import random
 import socket
@@ -56,6 +57,9 @@ class Server:
                 return
 
     def answer(self, request: dict[str, Any]) -> None:
+        if request.pop("aside", False):
+            self.answer_aside(request)
+            return
         try:
             answer = self.requests[request.pop("do")](**request)
             wire.send(self.sock, {"answer": answer}, self.refer)
@@ -63,6 +67,17 @@ class Server:
             raise
         except BaseException as error:  # a student's sys.exit() is an answer like any other
             wire.send(self.sock, {"error": described(error)})
+
+    def answer_aside(self, request: dict[str, Any]) -> None:
+        """Answer in a fork: what the call does to the hand-in's objects does not stay."""
+        child = os.fork()
+        if child == 0:
+            try:
+                self.answer(request)
+            finally:
+                os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            raise wire.Closed
 
     def target(self, on: Any, attribute: str | None = None) -> Any:
         if isinstance(on, str) and on not in self.names:

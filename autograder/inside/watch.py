@@ -16,6 +16,7 @@ TIME_OVER = 124
 MEMORY_OVER = 125
 WATCH_FAILED = 126
 _INTERVAL = 0.1  # seconds; a process fills about 1 GiB in one
+_IDLE = 20  # times longer waiting than looking: where there are no namespaces, looking takes in the whole machine
 
 
 def watch(session: int, limits: Limits, cgroup: Cgroup) -> int:
@@ -31,6 +32,7 @@ def watch(session: int, limits: Limits, cgroup: Cgroup) -> int:
     finished = select.poll()
     finished.register(os.pidfd_open(session), select.POLLIN)
     while True:
+        started = time.monotonic()
         status = _reap(session)
         if cgroup.out_of_memory() or sum(max(0, held - shared) for _, held in descendants()) > limits.memory:
             return MEMORY_OVER
@@ -38,7 +40,7 @@ def watch(session: int, limits: Limits, cgroup: Cgroup) -> int:
             return status
         if time.monotonic() > deadline:
             return TIME_OVER
-        finished.poll(1000 * _INTERVAL)
+        finished.poll(1000 * max(_INTERVAL, _IDLE * (time.monotonic() - started)))
 
 
 def _reap(session: int) -> int | None:
@@ -73,7 +75,7 @@ def descendants() -> Iterator[tuple[int, int]]:
 def _memory(process: str) -> tuple[int, int]:
     """Parent of a process, and bytes that it holds in memory that no file backs; zeros if it is gone."""
     try:
-        text = Path("/proc", process, "status").read_text()
+        text = Path("/proc", process, "status").read_text(errors="replace")
     except OSError:
         return 0, 0
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)

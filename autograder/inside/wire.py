@@ -21,6 +21,7 @@ from lablib.check.log import Log, Operation, Run, Storage, View
 MAX_FRAME = 256 * 2**20
 MAX_VALUES = 2_000_000
 MAX_DEPTH = 64
+MAX_TEXT = 16 * 2**20
 
 _DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if type(value) is torch.dtype}
 _TORCH = {str(v): v for kind in (torch.layout, torch.memory_format) for v in vars(torch).values() if type(v) is kind}
@@ -143,7 +144,7 @@ class _Encoder:
         if kind is complex:
             return {"complex": [value.real, value.imag]}
         if kind in (slice, range):
-            return {kind.__name__: [value.start, value.stop, value.step]}
+            return {kind.__name__: [self.encode(end, depth + 1) for end in (value.start, value.stop, value.step)]}
         if kind in _LOG_NAMES:
             return {_LOG_NAMES[kind]: [self.encode(item, depth + 1) for item in vars(value).values()]}
         if kind is Reference:
@@ -187,7 +188,8 @@ class _Decoder:
         self.reference = reference
         self.count = 0
         self.readers: dict[str, Callable[[Any, int], Any]] = {
-            "dict": self._dict, "int": self._int, "torch": self._torch, "reference": self._reference,
+            "dict": self._dict, "set": self._set, "frozenset": self._frozenset, "int": self._int,
+            "torch": self._torch, "reference": self._reference,
             "meta": self._meta, "tensor": self._tensor, "leaf": self._leaf, "array": self._array,
         }  # fmt: skip
 
@@ -196,6 +198,8 @@ class _Decoder:
         if depth > MAX_DEPTH or self.count > MAX_VALUES:
             raise Refused(f"a value nested deeper than {MAX_DEPTH}, or of more than {MAX_VALUES} parts")
         kind = type(value)
+        if kind in (str, bytes) and len(value) > MAX_TEXT:
+            raise Refused(f"a {kind.__name__} of length {len(value)}; at most {MAX_TEXT} can be received")
         if value is None or kind in (bool, int, float, str, bytes):
             return value
         if kind is list:
@@ -211,6 +215,15 @@ class _Decoder:
 
     def _dict(self, pairs: list, depth: int) -> dict:
         return {self.decode(key, depth + 1): self.decode(item, depth + 1) for key, item in _list(pairs)}
+
+    def _set(self, items: list, depth: int) -> set:
+        found = set()
+        for item in _list(items):  # one by one: where all hashes collide it takes long, and a time limit must get in
+            found.add(self.decode(item, depth + 1))
+        return found
+
+    def _frozenset(self, items: list, depth: int) -> frozenset:
+        return frozenset(self._set(items, depth))
 
     def _int(self, text: str, depth: int) -> int:
         if len(text) > 5000:
@@ -264,7 +277,7 @@ class _Decoder:
 _SEQUENCES = {tuple: "tuple", set: "set", frozenset: "frozenset", torch.Size: "size"}
 _MAKERS: dict[str, Callable[..., Any]] = {
     **_LOG, "complex": complex, "slice": slice, "range": range,
-    **{tag: lambda *items, kind=kind: kind(items) for kind, tag in _SEQUENCES.items()},
+    "tuple": lambda *items: items, "size": lambda *items: torch.Size(items),
 }  # fmt: skip
 
 
