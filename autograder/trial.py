@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from autograder import bridge
 from autograder.dependencies import dependent_tests
 from autograder.judging import Courtroom
@@ -16,18 +14,17 @@ from autograder.variants import all_variants
 from autograder.verdict import Job
 
 
-def judged_report(root: Path, lab: Lab, sandbox: str, variants: bool = True) -> Report:
+def judged_report(lab: Lab, sandbox: str, variants: bool = True) -> Report:
     """Judge the solution, and of each variant the tests that it can change.
 
     Parameters
     ----------
-    root
-        The repository.
     sandbox
         One of `autograder.sandbox.KINDS`.
     variants
         Judge stubs and wrong answers too.
     """
+    root = lab.path.parents[2]
     solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
     answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
     courtroom = Courtroom(lab, sandbox, ())

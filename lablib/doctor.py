@@ -7,6 +7,7 @@ at the operating system's tools and needs only the standard library: `make` call
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import importlib.metadata
 import importlib.util
 import os
@@ -49,12 +50,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class SystemTool:
-    """A program of the operating system: the names it may go by, and the Debian package that has it."""
+    """A program or library of the operating system: the names it may go by, and the Debian package that has it."""
 
     name: str
     executables: tuple[str, ...]
     package: str
     cost: str
+    library: str = ""
+
+    def place(self) -> str | None:
+        """Where it is, or None."""
+        if self.library:
+            return ctypes.util.find_library(self.library)
+        return next(filter(None, map(shutil.which, self.executables)), None)
 
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -64,10 +72,16 @@ LAB_TOOLS = (
     SystemTool("make", ("make",), "make", "lab12 and lab18 cannot simulate RTL"),
     SystemTool("perl", ("perl",), "perl", "lab12 and lab18 cannot simulate RTL: perl starts Verilator"),
 )
+GRADE_TOOLS = (
+    SystemTool("bubblewrap", ("bwrap",), "bubblewrap", "hand-ins cannot be graded in the bubblewrap sandbox"),
+    SystemTool("unshare", ("unshare",), "util-linux", "there is no second kind of sandbox"),
+    SystemTool("libseccomp", (), "libseccomp2", "no hand-in can be confined", library="seccomp"),
+)
 TEST_TOOLS = (
-    SystemTool("bubblewrap", ("bwrap",), "bubblewrap", "hand-ins cannot be graded in a sandbox"),
+    SystemTool("postgresql", ("pg_ctlcluster",), "postgresql", "the tests cannot grade into a PostgreSQL gradebook"),
     SystemTool("chromium", CHROMIUM_NAMES, "chromium", "the tests cannot open the labs in a browser"),
 )
+_TOOLS_OF = {"lab": LAB_TOOLS, "grade": GRADE_TOOLS, "test": LAB_TOOLS + GRADE_TOOLS + TEST_TOOLS}
 PYTHON_VENV = SystemTool("venv", (), "python3-venv", "no virtual environment can be made")
 
 
@@ -114,7 +128,7 @@ def report() -> list[Finding]:
         *(_package(package) for package in PACKAGES),
         *(_triton_binary(name, cost) for name, cost in TRITON_BINARIES),
         _gpu(),
-        *(_system_tool(tool) for tool in LAB_TOOLS + TEST_TOOLS),
+        *(_system_tool(tool) for tool in _TOOLS_OF["test"]),
     ]
 
 
@@ -177,10 +191,10 @@ def _gpu() -> Finding:
 
 
 def _system_tool(tool: SystemTool) -> Finding:
-    path = next(filter(None, map(shutil.which, tool.executables)), None)
+    path = tool.place()
     if path is None:
         cure = f"sudo apt-get install {tool.package}"
-        return Finding(tool.name, False, "not found on PATH", tool.cost, cure)
+        return Finding(tool.name, False, "not found", tool.cost, cure)
     if tool.name == "bubblewrap":
         refusal = _sandbox_refusal(path)
         if refusal:
@@ -200,7 +214,7 @@ def _sandbox_refusal(bwrap: str) -> str:
 
 
 def _missing_tools(tools: tuple[SystemTool, ...]) -> list[SystemTool]:
-    missing = [tool for tool in tools if not any(map(shutil.which, tool.executables))]
+    missing = [tool for tool in tools if tool.place() is None]
     return missing if importlib.util.find_spec("ensurepip") else [PYTHON_VENV, *missing]
 
 
@@ -244,10 +258,10 @@ def _print_report(findings: list[Finding]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 1 when what was asked for cannot go on.
 
-    ``make lab`` goes on without the tools that only a few labs need; ``make test`` needs them all.
+    ``make lab`` goes on without the tools that only a few labs need; ``make grade`` and ``make test`` need theirs.
     """
     parser = argparse.ArgumentParser(prog="python -m lablib.doctor", description="Look at this machine.")
-    parser.add_argument("--system", choices=("lab", "test"), help="only Python and the tools of that target")
+    parser.add_argument("--system", choices=tuple(_TOOLS_OF), help="only Python and the tools of that target")
     parser.add_argument("--install", action="store_true", help="with --system: use apt-get when root")
     options = parser.parse_args(arguments)
     if not options.system:
@@ -257,13 +271,12 @@ def main(arguments: list[str] | None = None) -> int:
     if complaint:
         _complain(complaint)
         return 1
-    for_tests = options.system == "test"
     try:
-        missing = _system(LAB_TOOLS + TEST_TOOLS if for_tests else LAB_TOOLS, options.install)
+        missing = _system(_TOOLS_OF[options.system], options.install)
     except subprocess.CalledProcessError as error:
         _complain(f"`{' '.join(error.cmd)}` failed with exit status {error.returncode}: its output is above.")
         return 1
-    return int(PYTHON_VENV in missing or (for_tests and bool(missing)))
+    return int(PYTHON_VENV in missing or (options.system != "lab" and bool(missing)))
 
 
 if __name__ == "__main__":

@@ -134,9 +134,10 @@ class Channel:
 
 def student_error(described: Any) -> Exception:
     """The exception that a test sees: of the same class when that is one of Python's own."""
-    try:
-        classes, message = [str(name) for name in described["classes"]], str(described["message"])
-    except (TypeError, KeyError):
+    if type(described) is not dict or type(described.get("classes")) is not list:
+        return wire.Refused("an error of unknown form")
+    classes, message = described["classes"], described.get("message")
+    if any(type(text) is not str for text in [*classes, message]):
         return wire.Refused("an error of unknown form")
     if classes[:1] == ["Refused"]:
         return wire.Refused(f"the answer returns {message}, which a test cannot be given")

@@ -22,6 +22,8 @@ from autograder.inside.limits import Limits
 from autograder.judge.channel import Channel, Ended, StudentError, student_error
 from autograder.judge.clock import OutOfTime, time_limit
 from autograder.judge.contracts import allowed_kernels, contracts
+from autograder.judge.decoys import Decoys
+from autograder.judge.memory import memory_limit
 from autograder.judge.observing import Observing
 from autograder.judge.parent import Child, Parent
 from autograder.judge.proxies import Court, Proxy
@@ -81,7 +83,7 @@ class Hearing:
         limits = replace(self.limits, seconds=self.times.total)
         self._session = self.parent.session(limits, len(self._test_ids()))
         try:
-            with time_limit(self.times.total, "the hand-in"):
+            with memory_limit(self.limits.memory), time_limit(self.times.total, "the hand-in"):
                 self._run()
         except (OutOfTime, wire.Closed, wire.Refused, Ended) as error:
             cause = self._session.ending() or str(error) or "the hand-in's process ended"
@@ -100,7 +102,8 @@ class Hearing:
 
     def _run(self) -> None:
         self.declared = contracts(self.lab)
-        self.observing = Observing(self._replayer_socket, allowed_kernels(self.lab, self.answers))
+        kernels = allowed_kernels(self.lab, self.answers)
+        self.observing = Observing(self._replayer_socket, kernels, Decoys(self._secret("decoys")))
         self.court = Court(self.declared, self.observing.observe, self.observing.launches)
         self.module = types.ModuleType("__main__")
         sys.modules["__main__"] = self.module  # where pickle looks setup's classes up
@@ -118,7 +121,7 @@ class Hearing:
     def _await_end(self) -> None:
         """Take the reports of what comes after the last test."""
         while True:
-            message = wire.receive(self.main)
+            message = self._report()
             if "end" in message:
                 return
             self._note(message)
@@ -152,19 +155,20 @@ class Hearing:
         self._await_test(cell)
         sockets = [self.sockets.pop(0), self.sockets.pop(0)]
         self.observing.run_kernels = self.observing.skipped_kernels = False
-        outcome = self._hear(cell, sockets[0], again_if_failed=True)
-        if outcome is None:
+        outcome, again = self._hear(cell, sockets[0], self._secret(cell.id), again_if_failed=True)
+        if again:
             self.observing.run_kernels = True
-            outcome = self._hear(cell, sockets[1], again_if_failed=False)
+            # Other inputs: what the hand-in wrote down of the first is of no use.
+            second, _ = self._hear(cell, sockets[1], self._secret(f"{cell.id}, again"), again_if_failed=False)
+            # A kernel that writes where it may not can end the sandbox's process; the first time says it better.
+            outcome = outcome if second.status == NOT_REACHED else second
         for sock in sockets:
             sock.close()
-        assert outcome is not None  # the second time is the last
         self.outcomes[cell.id] = outcome
 
-    def _hear(self, cell: Cell, sock: socket.socket, again_if_failed: bool) -> Outcome | None:
-        """Run a test once; None when it is to be heard again."""
+    def _hear(self, cell: Cell, sock: socket.socket, seed: int, again_if_failed: bool) -> tuple[Outcome, bool]:
+        """Run a test once; its outcome, and whether it is to be heard again."""
         self.court.channel = Channel(sock, self.court.object, self._setup_classes())
-        seed = int.from_bytes(hmac.digest(self.seed, f"{self._content()}/{cell.id}".encode(), "sha256")[:7], "big")
         check.rng.seed(seed)
         torch.manual_seed(seed)
         start = time.perf_counter()
@@ -175,10 +179,10 @@ class Hearing:
         sock.close()
         again = again_if_failed and status != PASSED and self.observing.skipped_kernels
         wire.send(self.main, {"again": again})
-        ended = wire.receive(self.main)["ended"]
+        ended = self._report().get("ended")
         if status == NOT_REACHED and isinstance(ended, str):
             message = ended[:MAX_TEXT]
-        return None if again else Outcome(status, message, causes, time.perf_counter() - start)
+        return Outcome(status, message, causes, time.perf_counter() - start), again
 
     def _outcome(self, cell: Cell) -> tuple[str, str, tuple[str, ...]]:
         try:
@@ -203,16 +207,24 @@ class Hearing:
     def _await_test(self, cell: Cell) -> None:
         """Take reports of answer cells until the snapshot for this test stands."""
         while True:
-            message = wire.receive(self.main)
+            message = self._report()
             if message.get("test") == cell.id:
                 return
             self._note(message)
 
+    def _report(self) -> dict[str, Any]:
+        """The next message from the process that runs the cells."""
+        message = wire.receive(self.main)
+        if type(message) is not dict:
+            raise wire.Refused("a report of unknown form")
+        return message
+
     def _note(self, report: dict[str, Any]) -> None:
         """Keep what an answer cell printed and raised."""
-        cell = str(report.get("cell"))
-        text = str(report.get("output", ""))
-        if report.get("error"):
+        cell, text = report.get("cell"), report.get("output")
+        if type(cell) is not str or type(text) is not str:
+            raise wire.Refused("a report of unknown form")
+        if "error" in report:
             error = student_error(report["error"])
             text += f"{type(error).__name__}: {error}"
         if text and any(cell == known.id for known in self.lab.solution_cells):
@@ -224,8 +236,10 @@ class Hearing:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             exec(compile(cell.source, filename, "exec"), self.module.__dict__)
 
-    def _content(self) -> str:
-        return hashlib.sha256("\0".join(f"{k}\0{v}" for k, v in sorted(self.answers.items())).encode()).hexdigest()
+    def _secret(self, purpose: str) -> int:
+        """A number that only the term's key gives, and that is the same for the same hand-in."""
+        content = hashlib.sha256("\0".join(f"{k}\0{v}" for k, v in sorted(self.answers.items())).encode()).hexdigest()
+        return int.from_bytes(hmac.digest(self.seed, f"{content}/{purpose}".encode(), "sha256")[:7], "big")
 
     def _replayer_socket(self) -> socket.socket:
         if self._replayer is None:

@@ -16,8 +16,9 @@ from torch.utils._pytree import tree_map
 from autograder.inside import wire
 from autograder.inside.replay import unpacked
 from autograder.judge.channel import Channel, as_leaves, student_error, tensors_of
+from autograder.judge.decoys import Decoys
 from lablib.check.contract import is_inout
-from lablib.check.log import Log, Run, View
+from lablib.check.log import Log, Operation, Run, View
 from lablib.check.observe import Observation
 from lablib.gpu.launch import Launch, describe_launch
 from lablib.gpu.modules import load_kernel
@@ -35,10 +36,12 @@ class Observing:
         Gives the socket to a clean process of the sandbox.
     kernels
         The kernels that may be launched, as `autograder.judge.contracts.allowed_kernels` gives them.
+    decoys
+        Makes the arguments on which calls are recorded.
     """
 
-    def __init__(self, replayer: Callable[[], Any], kernels: frozenset[str]) -> None:
-        self.replayer, self.kernels = replayer, kernels
+    def __init__(self, replayer: Callable[[], Any], kernels: frozenset[str], decoys: Decoys) -> None:
+        self.replayer, self.kernels, self.decoys = replayer, kernels, decoys
         self.run_kernels = True  # in the sandbox; the clean process always runs them
         self.skipped_kernels = False
 
@@ -49,7 +52,11 @@ class Observing:
         seed = channel.seeding[1] or _SEED
         args, kwargs = as_leaves((args, kwargs))
         self.skipped_kernels |= not self.run_kernels and bool(self.kernels)
-        log = self._record(channel, on, attribute, args, kwargs, seed, run_kernels=self.run_kernels)
+        given, named = self.decoys.of((args, kwargs))
+        lasting = attribute is not None or not isinstance(on, str)  # a method's work may be to change its object
+        log = self._record(channel, on, attribute, given, named, seed, run_kernels=self.run_kernels, aside=lasting)
+        if lasting:
+            channel.ask("call", on=on, attribute=attribute, args=args, kwargs=kwargs, grad=False, inout=[])
         sock = self.replayer()
         request = {"log": log, "args": args, "kwargs": kwargs, "inout": inout, "seed": seed}
         wire.send(sock, request, channel.refer)
@@ -71,8 +78,10 @@ class Observing:
         if type(log) is not Log or type(log.events) is not list or type(log.storages) is not list:
             raise wire.Refused("a log of unknown form")
         for event in log.events:
-            if isinstance(event, Run):
+            if type(event) is Run:
                 self._check_kernel(event)
+            elif type(event) is not Operation:
+                raise wire.Refused("a log of unknown form")
         return log
 
     def _check_kernel(self, event: Run) -> None:
@@ -82,9 +91,12 @@ class Observing:
             raise AssertionError(
                 f"its kernel {event.kernel} uses {', '.join(foreign)}, which no GPU has: use triton.language"
             )
-        for name, text in kernel_definitions(event.source).items():
-            if text not in self.kernels:
+        definitions = kernel_definitions(event.source)
+        for definition, name in definitions.items():
+            if definition not in self.kernels:
                 raise AssertionError(f"it launches the kernel {name}, which stands in none of the answer cells")
+        if event.kernel not in definitions.values():
+            raise wire.Refused("a launch of something that is no kernel")
 
 
 def _launch(event: Run) -> Launch:

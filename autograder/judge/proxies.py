@@ -96,8 +96,20 @@ class Undeclared:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
+        self._refuse(f".{name}")
+
+    def __bool__(self) -> NoReturn:
+        self._refuse("its truth")
+
+    def __eq__(self, other: object) -> NoReturn:
+        self._refuse("whether it equals something")
+
+    def __hash__(self) -> NoReturn:
+        self._refuse("its hash")
+
+    def _refuse(self, what: str) -> NoReturn:
         raise wire.Refused(
-            f"the answer returns a {type(self).__name__} object, of which a test may not ask .{name}: expected plain "
+            f"the answer returns a {type(self).__name__} object, of which a test may not ask {what}: expected plain "
             "values, or a class that the contract declares"
         )
 

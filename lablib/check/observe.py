@@ -90,9 +90,12 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
 
 
 def recorded(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any], run_kernels: bool = True) -> Log:
-    """The log of a call, without counting what its kernels move: what a judge needs to observe it again."""
+    """The log of a call: what a judge needs to observe it again.
+
+    Kernels run under the tracer, which performs no access outside a buffer; or not at all.
+    """
     recorder = Recorder([t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)])
-    with _launches(recorder, {}, run_kernels), recorder:
+    with _launches(recorder, {}, run_kernels), tracing(), recorder:
         value = errors.call(function, args, kwargs)
     recorder.log.value = recorder.views(value)
     return recorder.log

@@ -15,12 +15,16 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from lablib import device
 from lablib.check.log import Log, Operation, Run, View
+from lablib.check.recorder import VIEWS
 from lablib.gpu.modules import load_kernel
-from lablib.gpu.vocabulary import complaints
+from lablib.gpu.vocabulary import complaints, kernel_definitions
 
 __all__ = ["LogError", "Rerun"]
 
-_NEVER = {"from_file", "set_", "resize_", "resize_as_", "record_stream", "_resize_output_", "set_data"}
+_NEVER = VIEWS | {
+    "from_file", "resize_", "resize_as_", "record_stream", "_resize_output_", "set_data", "_index_put_impl_",
+}  # fmt: skip
+"""Views, of which no log needs a record and some do not look where they lead, and what reaches beyond its arguments."""
 
 
 class LogError(ValueError):
@@ -80,6 +84,8 @@ class Rerun:
             raise LogError(
                 f"its kernel {event.kernel} uses {', '.join(foreign)}, which no GPU has: use triton.language"
             )
+        if event.kernel not in kernel_definitions(event.source).values():
+            raise LogError(f"{str(event.kernel)[:40]} is no kernel")
         kernel = load_kernel(event.source, event.kernel)
         kernel[event.grid](**self._tensors(event.arguments), **event.options)
 
@@ -116,13 +122,16 @@ class Rerun:
 def _operation(name: str) -> Any:
     """The torch operation that is called ``aten.<name>.<overload>``."""
     parts = name.split(".")
-    unsafe = len(parts) == 3 and "unsafe" in parts[1] and parts[1] not in ("_unsafe_view", "_unsafe_index")
+    unsafe = len(parts) == 3 and "unsafe" in parts[1] and parts[1] != "_unsafe_index"
     if len(parts) != 3 or parts[0] != "aten" or parts[1] in _NEVER or unsafe:
         raise LogError(f"{name} cannot be run again: expected an operation of torch's own (aten)")
     packet = getattr(torch.ops.aten, parts[1], None)
     if not isinstance(packet, torch._ops.OpOverloadPacket) or parts[2] not in packet.overloads():
         raise LogError(f"there is no torch operation {name}")
-    return getattr(packet, parts[2])
+    operation = getattr(packet, parts[2])
+    if not torch._C._dispatch_has_kernel(operation.name()):  # TorchScript's own, on lists, text and files
+        raise LogError(f"{name} cannot be run again: it is no operation on tensors")
+    return operation
 
 
 def _described(tree: Any, tensor: Any) -> Any:

@@ -87,13 +87,18 @@ def complaints(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def kernel_definitions(source: str) -> dict[str, str]:
-    """Every function of ``source``: its name by its definition, in a form that comments and docstrings do not change.
+    """Names of the functions that ``triton.jit`` makes kernels, as a decorator or by a call, by their definitions.
 
-    Whether ``@triton.jit`` decorates it does not matter: ``triton.jit(function)`` makes a kernel too.
+    A definition is in a form that comments, docstrings and the place do not change; several may have one name.
     """
     try:
-        functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
-        return {_form(function): function.name for function in functions}
+        nodes = list(ast.walk(ast.parse(source)))
+        calls = (node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("jit"))
+        passed = {argument.id for call in calls for argument in call.args if isinstance(argument, ast.Name)}
+        return {
+            _form(node): node.name for node in nodes if isinstance(node, ast.FunctionDef)
+            and (node.name in passed or any("jit" in ast.unparse(decorator) for decorator in node.decorator_list))
+        }  # fmt: skip
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
 
@@ -192,10 +197,8 @@ class _Reader(ast.NodeVisitor):
             self.found.append(type(node).__name__.lower())
 
     def visit_Name(self, node: ast.Name) -> None:
-        is_builtin = node.id in _BUILTINS and hasattr(builtins, node.id)
-        if isinstance(node.ctx, ast.Load) and node.id not in self.names and not is_builtin:
-            self.found.append(node.id)
-        elif self.modules.get(node.id) == "torch":
+        is_known = node.id in self.names or (node.id in _BUILTINS and hasattr(builtins, node.id))
+        if self.modules.get(node.id) == "torch" or (isinstance(node.ctx, ast.Load) and not is_known):
             self.found.append(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:

@@ -94,7 +94,7 @@ def test_the_printed_report(tools: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_everything_is_there(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("g++", "make", "perl", "bwrap", "chromium"):
+    for name in ("g++", "make", "perl", "bwrap", "unshare", "pg_ctlcluster", "chromium"):
         put(tools, name)
     assert doctor.main(["--system", "test"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -108,7 +108,16 @@ def test_a_missing_tool_stops_the_tests_and_not_the_labs(tools: Path, capsys: py
     assert lab.count("\n") == 1
     assert lab.endswith("run `sudo apt-get update && sudo apt-get install perl`.\n")
     assert doctor.main(["--system", "test"]) == 1
-    assert "install perl bubblewrap chromium`" in capsys.readouterr().err
+    assert "install perl bubblewrap util-linux postgresql chromium`" in capsys.readouterr().err
+
+
+def test_grading_needs_its_own_tools_only(
+    tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tools, "unshare")
+    monkeypatch.setattr(doctor.ctypes.util, "find_library", lambda name: None)
+    assert doctor.main(["--system", "grade"]) == 1
+    assert "install bubblewrap libseccomp2`" in capsys.readouterr().err
 
 
 def test_root_installs_what_is_missing(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
