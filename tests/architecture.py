@@ -25,6 +25,14 @@ MAY_IMPORT = {
     "models": frozenset({"device"}),
     "viz": frozenset(),
 }
+AUTOGRADER_MAY_IMPORT = {
+    "inside": frozenset({"check", "device", "gpu", "kernels"}),
+    "judge": frozenset({"check", "gpu"}),
+    "reports": frozenset({"viz"}),
+}
+"""What a package of autograder may import of lablib; the rest of autograder may import `lablib.check`."""
+NEVER_INSIDE = frozenset({"nbgrader", "nbconvert", "nbformat", "sqlalchemy"})
+"""What runs in the sandbox sees neither these nor the rest of autograder."""
 NEVER_IN_LABLIB = frozenset({"autograder", "benchmarks", "labs", "nbgrader", "solutions", "tests"})
 NEVER_IN_A_LAB = frozenset({"autograder", "benchmarks", "labs", "nbgrader", "solutions", "tests"})
 NOTEBOOK_ONLY = frozenset({"IPython", "ipywidgets"})
@@ -132,9 +140,19 @@ def _in_lablib(module: str, found: Import) -> str:
 def _in_autograder(module: str, found: Import) -> str:
     if found.top in {"benchmarks", "labs", "solutions", "tests"}:
         return f"autograder never imports {found.top}"
-    if found.part_of_lablib not in {"", "check"}:
-        return f"autograder imports lablib.check only of lablib, but imports lablib.{found.part_of_lablib}"
+    own = (module.split(".")[1:] or [""])[0]
+    if own == "inside" and (found.top in NEVER_INSIDE or _of_autograder_outside(found)):
+        return f"autograder.inside runs in the sandbox and never imports {found.module}"
+    allowed = AUTOGRADER_MAY_IMPORT.get(own, frozenset({"check"}))
+    if found.part_of_lablib not in {"", *allowed}:
+        who = f"autograder.{own}" if own in AUTOGRADER_MAY_IMPORT else "autograder"
+        which = " and ".join(f"lablib.{part}" for part in sorted(allowed))
+        return f"{who} imports {which} only of lablib, but imports lablib.{found.part_of_lablib}"
     return ""
+
+
+def _of_autograder_outside(found: Import) -> bool:
+    return found.top == "autograder" and not re.match(r"autograder(\.inside\b|$)", found.module)
 
 
 def _in_a_lab(module: str, found: Import) -> str:

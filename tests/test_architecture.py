@@ -43,6 +43,9 @@ PLANTED = [
     ("lablib", "from lablib import device", "imports nothing else"),
     ("autograder.grade", "from lablib.gpu import trace", "lablib.check only"),
     ("autograder.grade", "import solutions.lab00_start", "never imports solutions"),
+    ("autograder.judge.channel", "from lablib.viz import style", "lablib.check and lablib.gpu only"),
+    ("autograder.inside.serve", "from autograder import master", "never imports autograder.master"),
+    ("autograder.inside.serve", "import nbgrader", "never imports nbgrader"),
     ("solutions.lab06_x.lab06_x", "from autograder import run", "never imports autograder"),
     ("solutions.lab06_x.lab06_x", "def f():\n    import lab05_graph_compilers", "another lab"),
     ("solutions.lab06_x.lab06_x", "from solutions.lab05_y import lab05_y", "never imports solutions"),
@@ -55,6 +58,8 @@ ALLOWED = [
     ("lablib.hls.schedule", "from lablib.data import digits\nfrom lablib.models import cnn"),
     ("lablib.doctor", "from lablib import __version__, _python_complaint"),
     ("autograder.grade", "import nbgrader\nfrom lablib.check import close"),
+    ("autograder.inside.serve", "from autograder.inside import wire\nfrom lablib.gpu import errors"),
+    ("autograder.reports.page", "from lablib.viz import style"),
     ("solutions.lab06_x.lab06_x", "import lablib, torch\nfrom lablib import check, viz"),
 ]
 
