@@ -15,7 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,9 @@ def judge_handin(job: Job) -> Verdict:
     AutograderError
         There is no such lab, or no sandbox here.
     """
-    return _courtroom(job.root, job.lab, job.sandbox, job.modules).hear(job)[0]
+    courtroom = _courtroom(job.root, job.lab, job.sandbox)
+    courtroom.import_beforehand(job.modules)
+    return courtroom.hear(job)[0]
 
 
 def rehearse(root: Path, lab: Lab, sandbox: str) -> Rehearsal:
@@ -74,7 +76,7 @@ def rehearse(root: Path, lab: Lab, sandbox: str) -> Rehearsal:
     """
     solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
     answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
-    courtroom = _courtroom(root, lab.name, sandbox, ())
+    courtroom = _courtroom(root, lab.name, sandbox)
     verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
     lost = [f"{test}: {outcome.message}" for test, outcome in verdict.outcomes.items() if not outcome.passed]
     if lost:
@@ -90,8 +92,6 @@ class Courtroom:
     lab
     sandbox
         One of `autograder.sandbox.KINDS`.
-    modules
-        To import beforehand, besides those that the lab's setup cells name.
     times, limits
         What one hand-in may take.
     """
@@ -100,11 +100,11 @@ class Courtroom:
         self,
         lab: Lab,
         sandbox: str,
-        modules: tuple[str, ...] = (),
         times: TimeLimits = TimeLimits(),  # noqa: B008  (immutable)
         limits: Limits = Limits(),  # noqa: B008
     ) -> None:
-        self.lab, self.sandbox, self.modules, self.times, self.limits = lab, sandbox, modules, times, limits
+        self.lab, self.sandbox, self.times, self.limits = lab, sandbox, times, limits
+        self._modules = set(_imports(lab))
         self.stubs = bridge.stubs(lab)
         self._folder = _lab_folder(lab)
         self._parent: Parent | None = None
@@ -119,8 +119,15 @@ class Courtroom:
         if self._parent is None:
             warm_up()
             self._parent = Parent(self.sandbox, Path(self._folder.name))
-            self._parent.preload({*self.modules, *_imports(self.lab)})
+            self._parent.preload(self._modules)
         return self._parent
+
+    def import_beforehand(self, modules: Iterable[str]) -> None:
+        """Have the sandbox import these once, so that no hand-in needs to."""
+        new = set(modules) - self._modules
+        self._modules |= new
+        if new and self._parent is not None:
+            self.parent.preload(new)
 
     def hear(
         self, job: Job, tests: frozenset[str] | None = None, list_modules: bool = False
@@ -176,8 +183,8 @@ class Courtroom:
 
 
 @cache
-def _courtroom(root: Path, lab: str, sandbox: str, modules: tuple[str, ...]) -> Courtroom:
-    return Courtroom(master.find(root, lab), sandbox, modules)
+def _courtroom(root: Path, lab: str, sandbox: str) -> Courtroom:
+    return Courtroom(master.find(root, lab), sandbox)
 
 
 def _lab_folder(lab: Lab) -> tempfile.TemporaryDirectory[str]:

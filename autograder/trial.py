@@ -27,11 +27,10 @@ def judged_report(lab: Lab, sandbox: str, variants: bool = True) -> Report:
     root = lab.path.parents[2]
     solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
     answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
-    courtroom = Courtroom(lab, sandbox, ())
+    courtroom = Courtroom(lab, sandbox)
     try:
         verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
-        courtroom.close()
-        courtroom = Courtroom(lab, sandbox, modules)
+        courtroom.import_beforehand(modules)
         report = Report(lab.name, verdict.outcomes)
         for variant in all_variants(lab) if variants else ():
             job = Job(root, lab.name, answers | variant.replacements, sandbox)
