@@ -159,8 +159,10 @@ for M, N in [(1, 1), (64, 17), (31, 129)]:
     x, y = check.rng.normal(N, M).T, check.rng.normal(M, N + 9)[:, 4 : N + 4]
     z = check.traffic(scale_add, x, y, -1.5, loads=8 * M * N, stores=4 * M * N, launches=1)
     check.close(z, -1.5 * x + y)
-x, y = check.rng.normal(40, 20)[::2], check.rng.normal(20, 60)[:, ::3]
-check.close(check.traffic(scale_add, x, y, 3.0, BLOCK_M=4, BLOCK_N=8, programs=15), 3.0 * x + y)
+x, y = check.rng.normal(40, 70)[::2], check.rng.normal(20, 210)[:, ::3]
+for blocks, programs in [((4, 8), 45), ((32, 64), 2)]:
+    z = check.traffic(scale_add, x, y, 3.0, *blocks, loads=8 * 20 * 70, stores=4 * 20 * 70, programs=programs)
+    check.close(z, 3.0 * x + y)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -246,8 +248,8 @@ for M, N in [(1, 1), (3, 4097), (64, 257)]:
     x = check.rng.normal(M, N + 43)[:, :N]
     y = check.traffic(softmax_t, x, 2.0, loads=4 * M * N, stores=4 * M * N, programs=M)
     check.close(y, torch.softmax(x / 2.0, -1))
-x = check.rng.normal(2, 64) * 200
-check.close(check.traffic(softmax_t, x, 0.5), torch.softmax(x / 0.5, -1))
+for x in (check.rng.normal(2, 64) * 200, check.rng.normal(2, 100) - 5000):
+    check.close(check.traffic(softmax_t, x, 0.5), torch.softmax(x / 0.5, -1))
 x = check.rng.normal(3, 100, dtype=torch.float16)
 y = check.traffic(softmax_t, x, 0.3, loads=x.nbytes, stores=x.nbytes)
 check.rounded(y, torch.softmax(x.double() / 0.3, -1), torch.float16)
@@ -719,7 +721,9 @@ for M, N, K, splits in [(16, 40, 200, 3), (5, 33, 64, 5), (40, 32, 96, 1)]:
     check.rounded(y, x.double() @ w.double().T, torch.float16)
 M, N, K, splits = 64, 32, 256, 4
 x, w = check.rng.normal(M, K, dtype=torch.float16), check.rng.normal(N, K, dtype=torch.float16)
-seen = check.observe(linear_split_k, x, w, splits).trace
+result = check.observe(linear_split_k, x, w, splits)
+seen = result.trace
+check.rounded(result.value, x.double() @ w.double().T, torch.float16)
 check.equal(seen.launches[0].grid, (2, 1, 4), name="the grid of the first kernel")
 columns = {part: set() for part in range(splits)}
 for access in seen.accesses:
