@@ -7,7 +7,7 @@ BROWSER ?= yes
 VENV  := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: help lab test grade demo labs new student bench lint clean tools-lab tools-test
+.PHONY: help lab test grade demo labs new student bench lint clean tools-lab tools-grade tools-test
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -19,10 +19,11 @@ test: tools-test $(READY)  ## run every test [ARGS="tests/lablib -k softmax"]
 	$(VENV) -m ruff check .
 	$(VENV) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-grade: tools-test $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=folder-of-hand-ins] [SANDBOX=none]
-	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)") $(if $(SANDBOX),--sandbox $(SANDBOX))
+grade: tools-grade $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=path] [WORKERS=4] [DASK=tcp://host:8786] [SANDBOX=none] [REGRADE=yes]
+	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)") $(if $(WORKERS),--workers $(WORKERS)) \
+	  $(if $(DASK),--dask $(DASK)) $(if $(SANDBOX),--sandbox $(SANDBOX)) $(if $(filter yes,$(REGRADE)),--regrade)
 
-demo: tools-test $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it
+demo: tools-grade $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it
 	$(VENV) -m autograder demo
 
 labs: $(READY)  ## write labs/ from the masters in solutions/
@@ -51,5 +52,5 @@ $(READY): requirements.lock pyproject.toml | tools-lab
 	$(VENV) -m pip check
 	@touch $@
 
-tools-lab tools-test: tools-%:
+tools-lab tools-grade tools-test: tools-%:
 	@$(PYTHON) -m lablib.doctor --system $* --install

@@ -17,7 +17,7 @@ c = get_config()  # noqa: F821  (nbgrader gives this function to its configurati
 course = root / "course"
 c.CourseDirectory.course_id = os.environ.get("ADLS_COURSE_ID", "adls")
 c.CourseDirectory.root = str(course)
-c.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}"
+c.CourseDirectory.db_url = os.environ.get("ADLS_DB_URL", f"sqlite:///{course / 'gradebook.db'}")
 c.Exchange.root = str(course / "exchange")
 
 c.GenerateAssignment.preprocessors = [
@@ -26,17 +26,22 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
-    "nbgrader.preprocessors.SaveCells",
+    "autograder.preprocessor.SaveCells",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# The exporter rebuilds every hand-in from the release: of the student's file only answers are kept.
+# The exporter rebuilds every hand-in from the release, so that nothing is left for nbgrader's own steps to clean but
+# what the gradebook knows better: kernel and hidden tests.
 c.Autograde.exporter_class = "autograder.exporter.HandInExporter"
+c.Autograde.pre_convert_hook = "autograder.quarantine.set_aside"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+]
 c.Autograde.autograde_preprocessors = [
-    "autograder.execution.ExecuteHandIn",
-    "autograder.execution.KeepVerdicts",
+    "autograder.preprocessor.Judge",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
@@ -44,11 +49,11 @@ c.Autograde.autograde_preprocessors = [
     "autograder.marking.InsertRubrics",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.ExecuteHandIn.timeout = 120  # seconds for one cell
-c.ExecuteHandIn.labs = str(root / "labs")
-c.ExecuteHandIn.sandbox = os.environ.get("ADLS_SANDBOX", "bubblewrap")  # or "none"
+c.Judge.root = str(root)
+c.Judge.sandbox = os.environ.get("ADLS_SANDBOX", "bubblewrap")  # or another of autograder.sandbox.KINDS
 c.InsertRubrics.solutions = str(root / "solutions")
 
+c.GenerateFeedback.exporter_class = "autograder.exporter.PageExporter"
 c.GenerateFeedback.preprocessors = [
     "autograder.marking.HideFromStudents",
     "nbgrader.preprocessors.GetGrades",

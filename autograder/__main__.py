@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autograder import commands
 from autograder.errors import AutograderError
+from autograder.sandbox import KINDS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,15 +27,30 @@ def parser() -> argparse.ArgumentParser:
     run = sub.add_parser("run", help="run a lab's solution, stubs and wrong answers; say what each loses")
     run.add_argument("lab", metavar="LAB", help="such as lab06_triton_kernels, or lab06")
     run.add_argument("--solution-only", action="store_true", help="leave stubs and wrong answers out")
+    run.add_argument("--judged", action="store_true", help="through judge and sandbox, as hand-ins are graded")
     run.set_defaults(run=commands.run)
+
+    lint = sub.add_parser("lint", help="find in masters what grading would refuse, or let a wrong answer pass")
+    lint.add_argument("lab", metavar="LAB", nargs="?", help="every lab unless given")
+    lint.add_argument("--assertions", action="store_true", help="find assertions that no wrong answer needs, too")
+    lint.set_defaults(run=commands.lint)
 
     grade = sub.add_parser("grade", help="grade a class with nbgrader")
     grade.add_argument("lab", metavar="LAB")
-    grade.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="import these hand-ins first")
-    grade.add_argument("--workers", type=int, default=2, help="hand-ins graded at a time (2)")
-    grade.add_argument("--time-limit", type=float, default=900.0, metavar="SECONDS", help="for one hand-in (900)")
-    grade.add_argument("--sandbox", choices=("bubblewrap", "none"), help="where hand-ins run (bubblewrap)")
+    grade.add_argument(
+        "--from", dest="path", type=Path, metavar="PATH", help="a notebook, folder or zip to import first"
+    )
+    grade.add_argument("--workers", type=int, default=2, metavar="N", help="hand-ins judged at a time (2)")
+    grade.add_argument("--dask", metavar="ADDRESS", help="judge on the workers of a Dask scheduler, tcp://host:port")
+    grade.add_argument("--sandbox", choices=KINDS, help="where hand-ins run (bubblewrap)")
+    grade.add_argument("--regrade", action="store_true", help="judge everybody anew, whatever was judged before")
     grade.set_defaults(run=commands.grade)
+
+    judge = sub.add_parser("judge", help="judge one notebook, keep the verdict and show it; no gradebook is touched")
+    judge.add_argument("lab", metavar="LAB")
+    judge.add_argument("notebook", metavar="NOTEBOOK", type=Path)
+    judge.add_argument("--sandbox", choices=KINDS, help="where the hand-in runs (bubblewrap)")
+    judge.set_defaults(run=commands.judge)
 
     demo = sub.add_parser("demo", help="grade a small class of right, wrong and broken hand-ins")
     demo.add_argument("lab", metavar="LAB", nargs="?", help="lab06_triton_kernels unless given")
@@ -52,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
     except AutograderError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("autograder: interrupted; the same command does the rest", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

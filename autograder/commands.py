@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from autograder import labs as lab_files
@@ -34,13 +34,19 @@ def new(root: Path, options: Namespace) -> int:
 
 
 def run(root: Path, options: Namespace) -> int:
-    """`run LAB [--solution-only]`"""
-    from autograder.report import print_run
+    """`run LAB [--solution-only] [--judged]`"""
+    from autograder.reports.terminal import print_run
     from autograder.run import run_in_subprocess
     from autograder.variants import complaints, solution_complaint
 
     lab = master.find(root, options.lab)
-    report = run_in_subprocess(lab, variants=not options.solution_only)
+    if options.judged:
+        from autograder.sandbox import KINDS
+        from autograder.trial import judged_report
+
+        report = judged_report(lab, KINDS[0], variants=not options.solution_only)
+    else:
+        report = run_in_subprocess(lab, variants=not options.solution_only)
     print_run(lab, report)
     found = complaints(lab, report) if report.variants else [solution_complaint(lab, report)]
     found = [sentence for sentence in found if sentence]
@@ -49,16 +55,47 @@ def run(root: Path, options: Namespace) -> int:
     return 1 if found else 0
 
 
+def lint(root: Path, options: Namespace) -> int:
+    """`lint [LAB] [--assertions]`"""
+    from autograder.lint import lint as lint_master
+    from autograder.lint.needed import unneeded_assertions
+
+    count = 0
+    for lab in [master.find(root, options.lab)] if options.lab else master.load_all(root):
+        found = lint_master(lab) + (unneeded_assertions(lab) if options.assertions else [])
+        for finding in found:
+            print(replace(finding, path=finding.path.relative_to(root)))
+        count += len(found)
+    return 1 if count else 0
+
+
 def grade(root: Path, options: Namespace) -> int:
-    """`grade LAB [--from FOLDER]`"""
-    from autograder.grade import grade_class
+    """`grade LAB [--from PATH] [--workers N] [--dask ADDRESS] [--sandbox KIND] [--regrade]`"""
+    from autograder.grade import Options, grade_class
     from autograder.report import print_class
 
     lab = master.find(root, options.lab)
-    if options.sandbox:
-        os.environ["ADLS_SANDBOX"] = options.sandbox  # nbgrader_config.py reads it, in every process
-    result = grade_class(root, lab, options.folder, workers=options.workers, time_limit=options.time_limit)
-    print_class(result)
+    how = Options(options.workers, options.dask, options.sandbox, options.regrade)
+    graded = grade_class(root, lab, options.path, how)
+    print_class(graded.result)
+    for note in graded.notes:
+        print(f"note: {note}")
+    if graded.unjudged:
+        print(f"not judged, grade again: {', '.join(graded.unjudged)}", file=sys.stderr)
+    return 1 if graded.unjudged else 0
+
+
+def judge(root: Path, options: Namespace) -> int:
+    """`judge LAB NOTEBOOK [--sandbox KIND]`"""
+    from autograder.grade import Options, judge_notebook
+
+    lab = master.find(root, options.lab)
+    verdict = judge_notebook(root, lab, options.notebook, Options(workers=1, sandbox=options.sandbox))
+    for cell in lab.test_cells:
+        outcome = verdict.outcomes[cell.id]
+        print(f"{cell.id}: {outcome.status}{outcome.message and ': ' + outcome.message}")
+    for remark in verdict.remarks:
+        print(f"remark: {remark}")
     return 0
 
 

@@ -1,27 +1,33 @@
-"""The course's folder and gradebook, where nbgrader_config.py places them, and nbgrader's commands."""
+"""The course's folder and gradebook, where nbgrader_config.py places them."""
 
 from __future__ import annotations
 
 import os
-import re
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.utils import is_solution, setenv
 from sqlalchemy import text
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import labs
+from autograder import converters, files, labs
 from autograder.errors import AutograderError
 from autograder.master import Lab
+from autograder.store import VerdictStore
+from autograder.verdict import Job
 
 PACKAGE_ROOT = Path(__file__).parents[1]
-_EXCEPTION = re.compile(r"\s*[\w.]*(Error|Exception)\b: ")
 
 
 class CourseError(AutograderError):
-    """nbgrader refused a step; the message holds its last words."""
+    """The course cannot be used; the message says why."""
 
 
 class Course:
@@ -31,14 +37,18 @@ class Course:
     ----------
     root : Path
         The folder of nbgrader_config.py.
+    sandbox : str, optional
+        Kind of sandbox for hand-ins; the one that nbgrader_config.py names unless given.
     """
 
-    def __init__(self, root: Path) -> None:
-        settings = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config().CourseDirectory
+    def __init__(self, root: Path, sandbox: str | None = None) -> None:
+        self.config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
         self.root = root
-        self.folder = Path(settings.root)
-        self.course_id: str = settings.course_id
-        self.db_url: str = settings.db_url
+        self.folder = Path(self.config.CourseDirectory.root)
+        self.course_id: str = self.config.CourseDirectory.course_id
+        self.db_url: str = self.config.CourseDirectory.db_url
+        self.sandbox: str = sandbox or self.config.Judge.sandbox
+        self.store = VerdictStore(self.folder / "verdicts")
 
     def submitted(self, student: str, lab: Lab) -> Path:
         return self.folder / "submitted" / student / lab.name / f"{lab.name}.ipynb"
@@ -56,6 +66,38 @@ class Course:
         """Students with a folder for `lab` among the hand-ins, in order."""
         return sorted(folder.parent.name for folder in (self.folder / "submitted").glob(f"*/{lab.name}"))
 
+    def job(self, lab: str, notebook: NotebookNode) -> Job:
+        """What the judge is asked about a rebuilt hand-in."""
+        answers = {
+            cell.metadata.nbgrader.grade_id: cell.source
+            for cell in notebook.cells
+            if cell.cell_type == "code" and is_solution(cell)
+        }
+        return Job(self.root, lab, answers, self.sandbox, self.seed_key())
+
+    def seed_key(self) -> str:
+        """The term's secret: drawn when first asked for, then kept."""
+        path = self.folder / "seed.key"
+        if not path.exists():
+            files.create(path, secrets.token_hex(32), mode=0o600)
+        return path.read_text(encoding="utf-8")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the one process that grades this course.
+
+        Raises
+        ------
+        CourseError
+            Another process does.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise CourseError(f"{self.folder} is being graded by another process: wait until it is done") from None
+
     def gradebook(self) -> Gradebook:
         return Gradebook(self.db_url, self.course_id)
 
@@ -63,11 +105,11 @@ class Course:
         """Bring source, release and gradebook up to date with the master."""
         (self.folder / "exchange").mkdir(parents=True, exist_ok=True)
         labs.write_source(lab, self.folder)
-        self.nbgrader("generate_assignment", lab.name, "--force")
-        with self.gradebook() as gradebook:
+        with setenv(PATH=environment()["PATH"]), self.gradebook() as gradebook:
             if gradebook.engine.dialect.name == "sqlite":
-                # Readers and writer then do not lock each other out while hand-ins are graded side by side.
+                # Readers and the writer then do not lock each other out.
                 gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
+        converters.assigner(self.config).convert(lab.name, ".")
 
     def nbgrader(self, *arguments: str) -> None:
         """Run one of nbgrader's commands.
@@ -77,13 +119,11 @@ class Course:
         CourseError
             The command failed.
         """
-        done = subprocess.run(nbgrader_command(*arguments), cwd=self.root, env=environment(), capture_output=True)
+        command = [sys.executable, "-m", "nbgrader", *arguments]
+        done = subprocess.run(command, cwd=self.root, env=environment(), capture_output=True, text=True)
         if done.returncode:
-            raise CourseError(f"nbgrader {' '.join(arguments)}: {last_error(done.stderr)}")
-
-
-def nbgrader_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "nbgrader", *arguments]
+            reason = converters.last_error(done.stderr.splitlines()) or "no message"
+            raise CourseError(f"nbgrader {' '.join(arguments)}: {reason}")
 
 
 def environment() -> dict[str, str]:
@@ -94,10 +134,3 @@ def environment() -> dict[str, str]:
     imports = os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return os.environ | {"PYTHONPATH": imports, "PATH": commands}
-
-
-def last_error(log: bytes) -> str:
-    """The exception that nbgrader's log reports last, or else the log's last line."""
-    lines = log.decode(errors="replace").strip().splitlines()
-    exceptions = [line for line in lines if _EXCEPTION.match(line)]
-    return (exceptions or lines or ["no message"])[-1].strip()[:300]

@@ -32,9 +32,9 @@ def run_demo(root: Path, name: str | None) -> int:
     shutil.copy(root / "nbgrader_config.py", stage)
     shutil.copytree(lab.path.parent, stage / "solutions" / lab.name)
     expected = write_class(lab, stage / "handins")
-    result = grade_class(stage, lab, stage / "handins")
-    print_class(result)
-    return _compare(expected, result)
+    graded = grade_class(stage, master.find(stage, lab.name), stage / "handins")
+    print_class(graded.result)
+    return _compare(expected, graded.result)
 
 
 def write_class(lab: Lab, folder: Path) -> dict[str, float]:

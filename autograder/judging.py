@@ -21,6 +21,9 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+# What is judged is counted in the interpreter, and a GPU that this process had used would not survive its forks.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 from autograder import bridge, master
 from autograder.errors import AutograderError
 from autograder.inside.limits import Limits

@@ -1,194 +1,212 @@
-"""A class from end to end: released, handed in, graded by nbgrader, explained in feedback."""
+"""A class from end to end: released, handed in, judged, written into the gradebook, explained in feedback."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autograder import bridge, demo, grade, master
-from autograder.__main__ import main
-from autograder.course import Course
+from autograder import converters, files, grade, gradebook, master
+from autograder.course import Course, CourseError
+from autograder.grade import Options, grade_class
 from autograder.master import Lab
-from autograder.results import ClassResult
+from autograder.reports.score_log import read_log
 
+from . import plain_judge
 from .conftest import ROOT, WRONG, write_lab
+from .hand_ins import RIGHT, hand_in, remarks, scores
 
 pytestmark = pytest.mark.slow
 
-RIGHT = {
-    "double": "import warnings\n\ndef double(x):\n    warnings.warn('on stderr')\n    return x + x",
-    "area": "def area(radius):\n    return math.pi * radius**2",
-    "explain_area": "<script>alert(1)</script> Rings.",
-}
-NAMES = ["test_double", "test_area"]
+PLAIN = Options(judge=plain_judge.NAME, sandbox="none", workers=1)
 
 
-def _hand_in(lab: Lab, folder: Path, student: str, **answers: str) -> dict:
-    """Write a hand-in that is right but for `answers`; return the notebook as plain data."""
-    notebook = json.loads(bridge.to_text(demo.answered(lab, RIGHT | answers)))
-    _save(lab, folder, student, notebook)
-    return notebook
-
-
-def _save(lab: Lab, folder: Path, student: str, notebook: dict) -> None:
-    (folder / student).mkdir(parents=True, exist_ok=True)
-    (folder / student / f"{lab.name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-
-
-def _write_class(lab: Lab, folder: Path) -> None:
-    right = _hand_in(lab, folder, "right")
-    _hand_in(lab, folder, "dies", area="import os\n\ndef area(radius):\n    os._exit(0)")
-    _hand_in(lab, folder, "loops", double="def double(x):\n    while True:\n        pass")
-    _hand_in(lab, folder, "prints", double="print('x' * 3_000_000)\n\ndef double(x):\n    return 2 * x")
-    show = "from IPython.display import HTML, display\ndisplay(HTML('<script>alert(2)</script>'))\n"
-    _hand_in(lab, folder, "tampered", area=show + WRONG["area__linear"])
-    tampered = json.loads((folder / "tampered" / f"{lab.name}.ipynb").read_text())
-    for cell in tampered["cells"]:
-        if cell["id"] == "test_area":
-            cell["source"] = "assert True"
-            cell["metadata"]["nbgrader"]["points"] = 10_000
-            cell["metadata"]["tags"] = ["skip-execution", "raises-exception"]
-    tampered["cells"].append(tampered["cells"][-1] | {"id": "again"})
-    tampered["metadata"]["kernelspec"] = {"name": "no_such_kernel", "display_name": "x", "language": "bash"}
-    _save(lab, folder, "tampered", tampered)
-    _save(lab, folder, "deleted", right | {"cells": [c for c in right["cells"] if c["id"] not in NAMES]})
-    (folder / "broken.ipynb").write_text(json.dumps(right)[:-300])
-    (folder / "link.ipynb").symlink_to(folder / "right" / f"{lab.name}.ipynb")
+def _judged(root: Path) -> int:
+    """How many hand-ins were judged so far."""
+    return len((root / "judged").read_text().split())
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Lab, ClassResult]:
-    """A class graded once, with a time limit of five seconds for a cell."""
-    root = tmp_path_factory.mktemp("course")
+def small_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose class of five was graded once: ann and bob are right, with equal answers to the tests."""
+    root = tmp_path_factory.mktemp("small")
     write_lab(root)
-    settings = (ROOT / "nbgrader_config.py").read_text()
-    assert "ExecuteHandIn.timeout = 120" in settings
-    (root / "nbgrader_config.py").write_text(settings.replace("timeout = 120", "timeout = 5"))
-    lab = master.find(root, "lab90")
-    _write_class(lab, root / "handins")
-    return root, lab, grade.grade_class(root, lab, root / "handins")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    lab, folder = master.find(root, "lab90"), root / "handins"
+    hand_in(lab, folder, "ann")
+    hand_in(lab, folder, "bob", explain_area="Other words.")
+    hand_in(lab, folder, "cyd", double=WRONG["double__squares"])
+    (folder / "broken.ipynb").write_text("{")
+    (folder / "link.ipynb").symlink_to(folder / "ann.ipynb")
+    graded = grade_class(root, lab, folder, PLAIN)
+    assert scores(graded) == {"ann": (20, 30), "bob": (20, 30), "cyd": (0, 30), "broken": (0, 0), "link": (0, 0)}
+    assert _judged(root) == 3  # ann's answers stand for bob's too; the blank is the third
+    return root
 
 
-def _scores(result: ClassResult) -> dict[str, tuple]:
-    return {one.student: tuple(one.scores.get(name) for name in NAMES) for one in result.students}
+@pytest.fixture
+def root(small_class: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(small_class, tmp_path / "copy", symlinks=True)
 
 
-def test_each_hand_in_gets_its_points_and_a_reason(graded) -> None:
-    _, _, result = graded
-    assert _scores(result) == {
-        "right": (20, 30),
-        "deleted": (20, 30),
-        "prints": (20, 30),
-        "tampered": (20, 0),
-        "dies": (20, 0),
-        "loops": (0, 30),
-        "broken": (0, 0),
-        "link": (0, 0),
-    }
-    remarks = {one.student: "; ".join(one.remarks) for one in result.students}
-    assert remarks["right"] == remarks["prints"] == ""
-    assert remarks["deleted"] == "test cell deleted: test_double, test_area"
-    assert remarks["tampered"] == "answer cell explain_area stands 2 times"
-    assert remarks["dies"] == "process ended before or in test_area"
-    assert remarks["loops"] == "timeout in test_double"
-    assert remarks["broken"] == "unreadable notebook: not JSON, or cut off"
-    assert remarks["link"] == "not a regular file"
+@pytest.fixture
+def lab(root: Path) -> Lab:
+    return master.find(root, "lab90")
 
 
-def test_written_answers_wait_for_a_person(graded) -> None:
-    _, _, result = graded
-    explained = {one.student: one.scores["explain_area"] for one in result.students}
-    assert explained["right"] is None
-    assert explained["broken"] == explained["link"] == 0
-
-
-def test_feedback_explains_without_secrets(graded) -> None:
-    root, lab, _ = graded
+def _outcome(root: Path) -> Mapping[str, object]:
+    """All that grading leaves for people: gradebook scores, tables and autograded notebooks."""
     course = Course(root)
-    html = course.feedback("tampered", lab).read_text(encoding="utf-8")
-    assert "AssertionError" in html
-    assert "Rings." in html
-    assert "<script>alert" not in html
-    for secret in ("4 * math.pi", "secret_value", "unrolled"):
-        assert secret not in html
-    assert "unreadable notebook" in course.feedback("broken", lab).read_text(encoding="utf-8")
-    assert "names the unrolled rings" in course.autograded("right", lab).read_text(encoding="utf-8")
-    assert course.autograded("prints", lab).stat().st_size < 100_000
+    with course.gradebook() as book:
+        entries = gradebook.entries(book, "lab90_tiny")
+    paths = [
+        *course.folder.glob("*.csv"),
+        *course.folder.glob("reports/*.csv"),
+        *course.folder.rglob("autograded/*/*/*.ipynb"),
+    ]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths} | {"gradebook": entries}
 
 
-def test_csv_has_a_row_for_everyone(graded) -> None:
-    _, _, result = graded
-    rows = list(csv.DictReader(result.csv.read_text(encoding="utf-8").splitlines()))
-    assert len(rows) == 8
-    assert {row["student"]: row["total"] for row in rows}["right"] == "50"
+def test_grading_again_does_nothing_and_says_the_same(root: Path, lab: Lab) -> None:
+    before, judged = _outcome(root), _judged(root)
+    pages = {path: path.stat().st_mtime_ns for path in (root / "course" / "feedback").rglob("*.html")}
+    log = (root / "course" / "scores.jsonl").read_bytes()
+    for path in (root / "handins", None):
+        graded = grade_class(root, lab, path, PLAIN)
+        assert remarks(graded)["link"] == "not a regular file"
+        assert _outcome(root) == before
+    assert _judged(root) == judged
+    assert {path: path.stat().st_mtime_ns for path in pages} == pages
+    assert (root / "course" / "scores.jsonl").read_bytes() == log
 
 
-def test_regrading_forgets_old_scores_and_keeps_a_persons_marks(graded) -> None:
-    root, lab, _ = graded
-    course = Course(root)
-    with course.gradebook() as gradebook:
-        mark = gradebook.find_grade("explain_area", lab.name, lab.name, "right")
-        mark.manual_score = 41.0  # pyright: ignore[reportAttributeAccessIssue]
-        gradebook.db.commit()
+def test_a_corrected_test_touches_only_what_it_changes(root: Path, lab: Lab) -> None:
+    before = _outcome(root)
+    text = lab.path.read_text(encoding="utf-8")
+    lab.path.write_text(text.replace("assert double(2) == 4", "assert double(2) == 4 or double(3) == 9"))
+    lenient = text.replace("double(secret_value) == 34", "double(secret_value) in (34, 289)")
+    lab.path.write_text(lenient, encoding="utf-8")
+    graded = grade_class(root, master.find(root, "lab90"), None, PLAIN)
+    assert scores(graded)["cyd"] == (20, 30)
+    changes = read_log(root / "course" / "scores.jsonl")
+    last = changes[-1]
+    assert (last.student, last.cell, last.old, last.new, last.cause) == ("cyd", "test_double", 0, 20, "regraded")
+    assert [change for change in changes if change.cause == "regraded"] == [last]
+    assert before["gradebook"] != _outcome(root)["gradebook"]
+
+
+def test_regrading_judges_everybody_anew(root: Path, lab: Lab) -> None:
+    before, judged = _outcome(root), _judged(root)
+    grade_class(root, lab, None, replace(PLAIN, regrade=True))
+    assert _judged(root) == 2 * judged
+    assert _outcome(root) == before
+
+
+def test_a_new_hand_in_replaces_the_old_and_a_persons_marks_stay(root: Path, lab: Lab) -> None:
+    with Course(root).gradebook() as book:
+        book.find_grade("explain_area", lab.name, lab.name, "ann").manual_score = 41.0  # pyright: ignore[reportAttributeAccessIssue]
+        book.db.commit()
     again = root / "again"
-    _hand_in(lab, again, "right", double="def double(x):\n    return 0")
-    (again / "dies.ipynb").write_text("cut off")
-    for student in course.students(lab):
-        if student not in ("right", "dies"):
-            course.submitted(student, lab).unlink()
-    scores = {one.student: one.scores for one in grade.grade_class(root, lab, again).students}
-    assert scores["right"] == {"test_double": 0, "test_area": 30, "explain_area": 41}
-    assert scores["dies"] == {"test_double": 0, "test_area": 0, "explain_area": 0}
+    hand_in(lab, again, "ann", double="def double(x):\n    return 0")
+    (again / "bob.ipynb").write_text("cut off")
+    (again / "cyd.ipynb").symlink_to("/etc/passwd")
+    graded = grade_class(root, lab, again, PLAIN)
+    of = {one.student: one.scores for one in graded.result.students}
+    assert of["ann"] == {"test_double": 0, "test_area": 30, "explain_area": 41}
+    assert of["bob"] == {"test_double": 0, "test_area": 0, "explain_area": 0}
+    assert of["cyd"] == {"test_double": 0, "test_area": 0, "explain_area": 0}
+    assert not Course(root).autograded("cyd", lab).exists()
+    causes = {(c.student, c.cell): c.cause for c in read_log(root / "course" / "scores.jsonl")}
+    assert causes["ann", "explain_area"] == "marked by hand"
+    assert causes["ann", "test_double"] == "regraded"
 
 
-def test_a_hand_in_past_its_time_is_ended_and_keeps_0(repository: Path, tiny: Lab) -> None:
-    _hand_in(tiny, repository / "handins", "slow", double="import time\ntime.sleep(600)")
-    result = grade.grade_class(repository, tiny, repository / "handins", time_limit=6.0)
-    assert _scores(result) == {"slow": (0, 0)}
-    assert result.students[0].remarks == ["timeout: not graded within 6 s"]
+def test_a_hand_in_without_a_verdict_gets_0_for_now(root: Path, lab: Lab) -> None:
+    once = "if not (root / 'again').exists():\n    raise SystemExit('the judge stumbled')\n"
+    hand_in(lab, root / "more", "dan", double=once + RIGHT["double"])
+    graded = grade_class(root, lab, root / "more", PLAIN)
+    assert (scores(graded)["dan"], graded.unjudged) == ((0, 0), ["dan"])
+    assert remarks(graded)["dan"] == "not judged: the judge stumbled"
+    assert "the judge stumbled" in Course(root).feedback("dan", lab).read_text(encoding="utf-8")
+    (root / "again").touch()
+    graded = grade_class(root, lab, None, PLAIN)
+    assert (scores(graded)["dan"], graded.unjudged) == ((20, 30), [])
 
 
-def test_a_file_beside_a_hand_in_shadows_no_module(graded) -> None:
-    root, lab, _ = graded
-    course = Course(root)
-    _hand_in(lab, root / "eves", "eve")
-    grade.intake.import_folder(course, lab, root / "eves")
-    for name in ("warnings.py", "math.py"):
-        (course.submitted("eve", lab).parent / name).write_text("raise SystemExit")
-    course.nbgrader("autograde", lab.name, "--student=eve")
-    with course.gradebook() as gradebook:
-        grades = gradebook.find_submission_notebook(lab.name, lab.name, "eve").grades
-        assert {one.name: one.auto_score for one in grades} == {
-            "test_double": 20,
-            "test_area": 30,
-            "explain_area": None,
-        }
+def test_nobody_else_grades_meanwhile(root: Path, lab: Lab) -> None:
+    with Course(root).locked(), pytest.raises(CourseError, match="is being graded by another process"):
+        grade_class(root, lab, None, PLAIN)
 
 
-def test_the_exchange_works_from_nbgraders_command_line(graded) -> None:
-    root, lab, _ = graded
-    course = Course(root)
-    course.nbgrader("release_assignment", lab.name)
-    released = course.folder / "exchange" / "adls" / "outbound" / lab.name / f"{lab.name}.ipynb"
-    assert released.read_bytes() == course.release(lab).read_bytes()
-    course.nbgrader("export")
-    assert (course.folder / "grades.csv").is_file()
+def test_a_folder_that_is_no_student_id_is_not_graded(root: Path, lab: Lab) -> None:
+    (root / "course" / "submitted" / "a b").mkdir()
+    shutil.copytree(Course(root).submitted("ann", lab).parent, root / "course" / "submitted" / "a b" / lab.name)
+    graded = grade_class(root, lab, None, PLAIN)
+    assert remarks(graded)["a b"] == "not graded: 'a b' is no student id"
 
 
-def test_demo_grades_right_wrong_and_broken_hand_ins(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_solution_that_fails_here_stops_grading_before_anybody_is(root: Path, lab: Lab) -> None:
+    with pytest.raises(grade.AutograderError, match="the solution of lab90_tiny could not be judged"):
+        grade_class(root, lab, None, replace(PLAIN, regrade=True, judge="tests.autograder.conftest"))
+    assert scores(grade_class(root, lab, None, PLAIN))["ann"] == (20, 30)
+
+
+def _killed(work: Callable[[], object]) -> bool:
+    """Run `work` in a process of its own; say whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def _dies_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, count: int, after: bool) -> None:
+    """Kill the process at its `count`-th call of `owner.name`, before or after it."""
+    original, calls = getattr(owner, name), []
+
+    def dying(*arguments: object, **keywords: object) -> object:
+        calls.append(name)
+        result = original(*arguments, **keywords) if after or len(calls) < count else None
+        if len(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "count", "after"),
+    [
+        (files, "write", 4, False),  # a verdict or a receipt
+        (gradebook, "reset", 2, True),
+        (converters.Converter, "convert", 2, True),
+        (converters.FilesWriter, "write", 3, True),  # rebuilt, not yet graded
+        (grade, "write_all", 1, False),
+    ],
+)
+def test_killed_anywhere_the_next_run_ends_as_if_nothing_had_been(
+    small_class: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    count: int,
+    after: bool,
 ) -> None:
-    for name in ("double__squares", "area__diameter", "area__linear"):  # one wrong answer is enough here
-        (repository / "solutions" / "lab90_tiny" / "wrong" / f"{name}.py").unlink()
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv("COLUMNS", "140")
-    assert main(["demo", "lab90"]) == 0
-    printed = capsys.readouterr().out
-    assert "5 of 5 hand-ins got the test points that they must get" in printed
-    assert "build/demo/course" in printed
-    assert not (repository / "course").exists()
-    assert os.listdir(repository / "build" / "demo" / "course" / "feedback")
+    root = tmp_path / "copy"
+    shutil.copytree(small_class, root, symlinks=True, ignore=shutil.ignore_patterns("course", "judged"))
+    lab = master.find(root, "lab90")
+    with monkeypatch.context() as patched:
+        _dies_at(patched, owner, name, count, after)
+        assert _killed(lambda: grade_class(root, lab, root / "handins", PLAIN))
+    grade_class(root, lab, root / "handins", PLAIN)
+    assert _outcome(root) == _outcome(small_class)
+    assert _judged(root) <= _judged(small_class) + 1  # what was under way when it was killed
+    logged = [(c.student, c.cell, c.new) for c in read_log(root / "course" / "scores.jsonl")]
+    assert sorted(logged, key=str) == sorted(set(logged), key=str)
