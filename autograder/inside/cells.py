@@ -55,8 +55,9 @@ class Cells:
         self.main, self.tests, self.seconds = main, tests, seconds
         self.done = mmap.mmap(-1, 8)  # shared by all forks: how many cells have ended
         # A history would start a thread, which a fork does not take along.
-        config = Config({"HistoryManager": {"enabled": False}})
+        config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
         self.shell = InteractiveShell.instance(config=config, user_module=types.ModuleType("__main__"))
+        self.shell.system = self.shell.system_raw  # `!command` would ask for a terminal, and there is none
 
     def run(self, cells: list[InsideCell]) -> None:
         """Run all cells; returns in the process that ran the last one."""

@@ -154,10 +154,10 @@ class Hearing:
         """
         self._await_test(cell)
         sockets = [self.sockets.pop(0), self.sockets.pop(0)]
-        self.observing.run_kernels = self.observing.skipped_kernels = False
+        self.observing.first_time, self.observing.observed = True, False
         outcome, again = self._hear(cell, sockets[0], self._secret(cell.id), again_if_failed=True)
         if again:
-            self.observing.run_kernels = True
+            self.observing.first_time = False
             # Other inputs: what the hand-in wrote down of the first is of no use.
             second, _ = self._hear(cell, sockets[1], self._secret(f"{cell.id}, again"), again_if_failed=False)
             # A kernel that writes where it may not can end the sandbox's process; the first time says it better.
@@ -177,7 +177,7 @@ class Hearing:
             self.modules.update(map(str, self.court.channel.ask("modules")))
         self.court.channel = None
         sock.close()
-        again = again_if_failed and status != PASSED and self.observing.skipped_kernels
+        again = again_if_failed and status != PASSED and self.observing.observed
         wire.send(self.main, {"again": again})
         ended = self._report().get("ended")
         if status == NOT_REACHED and isinstance(ended, str):

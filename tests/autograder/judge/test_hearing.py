@@ -120,6 +120,13 @@ def answer(x):
 """
 
 
+def test_what_torch_does_may_depend_on_numbers(hear, lab_of) -> None:
+    solution = "def answer(x):\n    scale = x.abs().max().item()\n    return x[x > 0] / scale"
+    test = "x = check.rng.normal(50)\ny = check.cost(answer, x, flops=0, allocated=(200, 2000))\n"
+    test += "check.close(y, x[x > 0] / x.abs().max())"
+    assert hear(lab_of(solution, test), {}).outcomes["test_answer"].message == ""
+
+
 def test_an_answer_may_look_at_what_its_kernel_wrote(hear, lab_of) -> None:
     test = "x = check.rng.normal(10)\ny = check.observe(answer, x).value\ncheck.close(y, 2 * x)"
     assert hear(lab_of(KERNEL, test), {}).outcomes["test_answer"].message == ""
@@ -129,8 +136,9 @@ def test_a_sandbox_that_is_killed_is_started_again(three) -> None:
     courtroom = Courtroom(three, "bubblewrap", times=SOON)
     job = Job(Path(), three.name, {name: f"def {name}():\n    return 1" for name in ("first", "second", "third")})
     assert passed(courtroom.hear(job)[0]) == ["first", "second", "third"]
-    os.kill(courtroom.parent.process.pid, signal.SIGKILL)
-    courtroom.parent.process.wait()
+    sandbox = courtroom.parent.process
+    os.kill(sandbox.pid, signal.SIGKILL)
+    sandbox.wait()
     assert passed(courtroom.hear(job)[0]) == ["first", "second", "third"]
     courtroom.close()
 
