@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch.utils._pytree import tree_flatten
 
-from lablib.check.log import Log
+from lablib.check.log import Log, Operation, views
 
 FEW = 8
 _BITS = 64  # that count as one number
@@ -35,6 +36,8 @@ def _parts(log: Log) -> Iterator[Any]:
     """Everything that a log says, flat: the form of each of its parts, and then its leaves."""
     for part in (*log.storages, *log.events):
         yield type(part)
+        if isinstance(part, Operation):  # a number that it gives is its own work, and used where it stands again
+            part = replace(part, result=list(views(part.result)))
         for field in vars(part).values():
             yield from _leaves(field)
     yield from _leaves(log.value)

@@ -1,0 +1,132 @@
+"""A lab to attack, and a judge that says what a hand-in earns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from autograder import bridge, master
+from autograder.inside.limits import Limits
+from autograder.judge.judge import TimeLimits
+from autograder.judge.parent import Parent
+from autograder.judging import Courtroom
+from autograder.master import Lab
+from autograder.verdict import Job, Verdict
+
+from ..judge.conftest import lab_of, parent
+
+__all__ = ["lab_of", "parent"]  # fixtures that these tests share with those of the judge
+
+ROOT = Path(__file__).parents[3]
+PATIENT = TimeLimits(cell=10.0, test=20.0, total=90.0)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Where hand-ins are judged.
+
+    Attributes
+    ----------
+    lab
+        The lab that attacks aim at.
+    parent
+        The sandbox that all of a session's hand-ins share.
+    idle
+        Its processes when no hand-in runs.
+    """
+
+    lab: Lab
+    parent: Parent
+    idle: frozenset[int]
+
+    def hear(
+        self,
+        answers: dict[str, str],
+        lab: Lab | None = None,
+        tests: frozenset[str] | None = None,
+        times: TimeLimits = PATIENT,
+        limits: Limits = Limits(),  # noqa: B008  (immutable)
+    ) -> Verdict:
+        """Judge a hand-in: the lab's own solution, but for some answers."""
+        lab = lab or self.lab
+        courtroom = courtroom_of(lab, times, limits)
+        courtroom.adopt(self.parent)
+        return courtroom.hear(Job(ROOT, lab.name, solution(lab) | answers, "bubblewrap", "term"), tests)[0]
+
+    def scores(self, answers: dict[str, str], tests: frozenset[str] | None = None, **how) -> dict[str, float]:
+        """Points by test of a hand-in: of all tests, or of some."""
+        outcomes, lab = self.hear(answers, tests=tests, **how).outcomes, how.get("lab", self.lab)
+        return {test: (lab.cell(test).points or 0.0) if found.passed else 0.0 for test, found in outcomes.items()}
+
+    def near(self, cell: str) -> frozenset[str]:
+        """The test of an exercise, that of the exercise before it, and that of the one after it."""
+        tests = [test.id for test in self.lab.test_cells]
+        place = tests.index(f"test_{cell}")
+        return frozenset(tests[max(place - 1, 0) : place + 2])
+
+    def processes(self) -> frozenset[int]:
+        """The sandbox's processes that run."""
+        return processes_below(self.parent.process.pid)
+
+    def full(self, *but: str, tests: frozenset[str] | None = None) -> dict[str, float]:
+        """Full points in every test, or in some, but none in those named."""
+        return {
+            test.id: 0.0 if test.id in but else test.points or 0.0
+            for test in self.lab.test_cells
+            if tests is None or test.id in tests
+        }
+
+
+def processes_below(process: int) -> frozenset[int]:
+    """Everything that a process started, and what that started, as far as it runs."""
+    children: dict[int, set[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            if "Z" not in fields["State"]:
+                children.setdefault(int(fields["PPid"]), set()).add(int(fields["Pid"]))
+    found, waiting = set(), [process]
+    while waiting:
+        below = children.get(waiting.pop(), set())
+        found |= below
+        waiting += below
+    return frozenset(found)
+
+
+@cache
+def courtroom_of(lab: Lab, times: TimeLimits, limits: Limits) -> Courtroom:
+    return Courtroom(lab, "bubblewrap", times=times, limits=limits)
+
+
+@cache
+def solution(lab: Lab) -> dict[str, str]:
+    """The lab's own answers by cell."""
+    cells = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
+    return {cell.id: cells[cell.id] for cell in lab.solution_cells}
+
+
+@pytest.fixture(scope="session")
+def bar(parent: Parent) -> Bar:
+    lab = master.load(Path(__file__).parent / "attacked_lab.py")
+    return Bar(lab, parent, processes_below(parent.process.pid))
+
+
+@pytest.fixture(scope="session")
+def lab06() -> Lab:
+    return master.find(ROOT, "lab06")
+
+
+@pytest.fixture
+def judged(bar: Bar, lab_of: Callable[..., Lab]) -> Callable[[str, str, str], tuple[str, str]]:
+    """`judged(solution, test, answer)`: status and message of a lab with one exercise."""
+
+    def outcome(own: str, test: str, answer: str) -> tuple[str, str]:
+        found = bar.hear({"answer": answer}, lab_of(own, test)).outcomes["test_answer"]
+        return found.status, found.message
+
+    return outcome
