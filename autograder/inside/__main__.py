@@ -1,8 +1,8 @@
 """The warm parent: imports what hand-ins need once, then forks a confined child for each that comes.
 
 It holds no secret, runs no hand-in's code itself, and ends with the judge. Of the judge it gets one message a child,
-with the child's sockets and another one, the lease. When the judge closes the lease, the child is killed; when the child
-ends by itself, the parent says there how.
+with the child's sockets and another one, the lease. When the judge closes the lease, the child is ended; when it ends
+by itself, the parent says there how.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 # One exercise of each kind that a cheat may aim at. Every test is honest work for an honest answer.
 
 # %% setup tags=["setup"]
-from lablib import device  # isort: skip  (before triton: it decides whether kernels are interpreted)
+from lablib import device  # noqa: F401  # isort: skip  (before triton: it decides whether kernels are interpreted)
 
 from collections import Counter, deque
 

@@ -140,4 +140,6 @@ def test_a_gradient_must_be_the_functions_own(judged, name: str) -> None:
 def test_the_honest_answers_pass_these_tests(judged) -> None:
     assert judged(INOUT, INOUT_TEST, INOUT) == ("passed", "")
     assert judged(GRADIENT, GRADIENT_TEST, GRADIENT) == ("passed", "")
-    assert judged(GRADIENT, GRADIENT_TEST, BACKWARD.format("None") + "\nanswer = torch.nn.functional.silu")[0] == "passed"
+    assert (
+        judged(GRADIENT, GRADIENT_TEST, BACKWARD.format("None") + "\nanswer = torch.nn.functional.silu")[0] == "passed"
+    )

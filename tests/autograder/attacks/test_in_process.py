@@ -165,7 +165,9 @@ def test_a_cell_that_ends_its_process_costs_its_own_exercise_only(bar, name: str
     assert bar.scores({"tally": DEATHS[name]}) == bar.full("test_tally")
 
 
-@pytest.mark.parametrize("name", [name for name in DEATHS if name not in ("a line that is no Python", "a byte of zero")])
+@pytest.mark.parametrize(
+    "name", [name for name in DEATHS if name not in ("a line that is no Python", "a byte of zero")]
+)
 def test_a_call_that_ends_its_process_costs_its_own_test_only(bar, name: str) -> None:
     lines = DEATHS[name].replace("\n", "\n    ")
     assert bar.scores({"tally": f"def tally(items):\n    {lines}"}) == bar.full("test_tally")

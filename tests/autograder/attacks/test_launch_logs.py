@@ -311,6 +311,7 @@ FORGED_LOGS = {
     },
 }  # fmt: skip
 
+
 @pytest.mark.parametrize("name", FORGED_LOGS)
 def test_a_forged_log_earns_nothing(bar, name: str) -> None:
     source = RIGHT + FORGE + f"\n\ndef change(log):\n    {FORGED_LOGS[name]}\n"
@@ -320,8 +321,12 @@ def test_a_forged_log_earns_nothing(bar, name: str) -> None:
 
 EXHAUSTING = {
     "runs without end": COPY.replace("    offsets = ", "    while True:\n        pass\n    offsets = ", 1),
-    "calls itself": COPY.replace("    offsets = ", "    _scale_kernel(x_ptr, y_ptr, count, alpha, BLOCK)\n    offsets = ", 1),
-    "takes all memory": COPY.replace("    offsets = ", "    z = tl.zeros((1048576, 1024), tl.float64)\n    offsets = ", 1),
+    "calls itself": COPY.replace(
+        "    offsets = ", "    _scale_kernel(x_ptr, y_ptr, count, alpha, BLOCK)\n    offsets = ", 1
+    ),
+    "takes all memory": COPY.replace(
+        "    offsets = ", "    z = tl.zeros((1048576, 1024), tl.float64)\n    offsets = ", 1
+    ),
     "takes all memory with a list": COPY.replace("    offsets = ", "    z = [0] * (10**12)\n    offsets = ", 1),
     "counts to a number of a million digits": COPY.replace("    offsets = ", "    z = 9**9**9\n    offsets = ", 1),
     "formats a thousand million blanks": COPY.replace("    offsets = ", "    z = f'{1:>{10**10}}'\n    offsets = ", 1),

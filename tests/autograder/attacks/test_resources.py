@@ -183,5 +183,7 @@ def test_a_test_that_collects_without_end_runs_into_the_judges_own_limit(bar) ->
 
 
 def test_a_range_that_a_test_unfolds_runs_into_the_judges_own_limit(judged) -> None:
-    status, message = judged("def answer():\n    return [1]", "sorted(answer())", "def answer():\n    return range(10**12)")
+    status, message = judged(
+        "def answer():\n    return [1]", "sorted(answer())", "def answer():\n    return range(10**12)"
+    )
     assert (status, message) == ("failed", "MemoryError")

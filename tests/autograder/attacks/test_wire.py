@@ -163,7 +163,10 @@ def test_a_forged_report_costs_what_comes_after_it_and_nothing_before(bar, name:
 
 
 def test_an_answer_left_in_a_later_tests_socket_earns_nothing(bar) -> None:
-    source = TOOLS + f"\nof_class('Cells').tests['test_ring'][0].sendall(answer({RIGHT}) * 50)\n\n\ndef tally(items):\n    return {{}}"
+    source = (
+        TOOLS
+        + f"\nof_class('Cells').tests['test_ring'][0].sendall(answer({RIGHT}) * 50)\n\n\ndef tally(items):\n    return {{}}"
+    )
     assert bar.scores({"tally": source}) == bar.full("test_tally", "test_ring")
 
 

@@ -54,7 +54,7 @@ ENDINGS = {
     "kill": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its process ended with SIGKILL"),
     "segfault": ("import ctypes\nctypes.string_at(0)", "SIGSEGV: it touched memory that is not its own"),
     "loop": ("while True:\n    pass", "the cell took more than 1 s"),
-    "stubborn loop": ("while True:\n    try:\n        pass\n    except BaseException:\n        pass", "took more than 1 s"),
+    "stubborn": ("while True:\n    try:\n        pass\n    except BaseException:\n        pass", "took more than 1 s"),
     "syntax": ("def first(:", "SyntaxError"),
     "builtins": ("import builtins\nbuiltins.len = builtins.isinstance = None", ""),
 }
@@ -94,7 +94,7 @@ def test_what_a_test_changes_is_gone_for_the_next(hear, three) -> None:
 
 
 def test_a_hand_in_that_fills_the_memory_is_ended_with_a_reason(hear, three) -> None:
-    filling = "import os\nfor _ in range(3):\n    os.fork()\nkept = bytearray(os.urandom(1 << 20) * 150)\nwhile True:\n    pass"
+    filling = "import os\nos.fork()\nos.fork()\nkept = bytearray(os.urandom(1 << 20) * 200)\nwhile True:\n    pass"
     verdict = hear(three, {"second": filling}, limits=Limits(memory=512 * MIB), times=QUICK)
     assert passed(verdict) == ["first"]
     assert verdict.remarks == ["the hand-in used more memory than it may"]
@@ -148,5 +148,5 @@ def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyt
 
     start = sandbox.start
     monkeypatch.setattr(sandbox, "start", lambda module, *rest, **named: start("no.such.module", *rest, **named))
-    with pytest.raises(ValueError, match="the sandbox did not start: .*No module named 'no'"):
+    with pytest.raises(ValueError, match=r"the sandbox did not start: .*No module named 'no'"):
         Parent("bubblewrap", tmp_path)
