@@ -140,7 +140,9 @@ def _modules_of(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     """The modules that the text imports, by the names that they get."""
     for statement in body:
         if isinstance(statement, ast.Import) and _import_is_known(statement):
-            yield from ((a.asname, a.name) if a.asname else (a.name.split(".")[0],) * 2 for a in statement.names)
+            for alias in statement.names:
+                first = alias.name.split(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (first, first)
 
 
 def _names_bound(statement: ast.stmt) -> Iterator[str]:
@@ -218,7 +220,9 @@ class _Reader(ast.NodeVisitor):
 
     def read_annotation(self, annotation: ast.expr | None) -> None:
         """Names of types: Python evaluates them, so nothing that does anything."""
-        for node in ast.walk(annotation) if annotation is not None else ():
+        if annotation is None:
+            return
+        for node in ast.walk(annotation):
             named = not isinstance(node, ast.Name) or node.id in self.names | _TYPES
             public = not isinstance(node, ast.Attribute) or not node.attr.startswith("_")
             if not (isinstance(node, _IN_ANNOTATIONS) and named and public):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import hand_ins
+
 HONEST = "(x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)"
 
 ATTACKS = {
@@ -70,11 +72,9 @@ ATTACKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_who_plays_with_the_inputs_earns_nothing(bar, name: str) -> None:
-    cell, source = ATTACKS[name]
-    tests = bar.near(cell)
-    assert bar.scores({cell: source}, tests) == bar.full(f"test_{cell}", tests=tests)
+@pytest.mark.parametrize("answers", hand_ins(ATTACKS).values(), ids=hand_ins(ATTACKS))
+def test_who_plays_with_the_inputs_earns_nothing(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers) == bar.full(*[f"test_{cell}" for cell in answers])
 
 
 INOUT = "def answer(p, g):\n    p.sub_(0.1 * g)"

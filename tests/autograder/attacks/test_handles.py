@@ -6,6 +6,8 @@ import pytest
 
 from autograder.judge.judge import TimeLimits
 
+from .conftest import hand_ins
+
 RING = """
 class Ring:
     def __init__(self, capacity):
@@ -138,11 +140,9 @@ RETURNED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RETURNED)
-def test_what_is_no_right_value_earns_nothing(bar, name: str) -> None:
-    cell, source = RETURNED[name]
-    tests = bar.near(cell)
-    assert bar.scores({cell: source}, tests) == bar.full(f"test_{cell}", tests=tests)
+@pytest.mark.parametrize("answers", hand_ins(RETURNED).values(), ids=hand_ins(RETURNED))
+def test_what_is_no_right_value_earns_nothing(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers) == bar.full(*[f"test_{cell}" for cell in answers])
 
 
 REFERENCES = {
@@ -160,8 +160,7 @@ REFERENCES = {
 @pytest.mark.parametrize("name", REFERENCES)
 def test_a_forged_reference_earns_nothing(bar, name: str) -> None:
     source = f"from autograder.inside.wire import Reference\n\n\ndef tally(items):\n    return {REFERENCES[name]}"
-    tests = bar.near("tally")
-    assert bar.scores({"tally": source}, tests) == bar.full("test_tally", tests=tests)
+    assert bar.scores({"tally": source}) == bar.full("test_tally")
 
 
 IDENTITIES = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import hand_ins, solution
+
 LAUNCH = """
 
 def scale(x, alpha):
@@ -369,16 +371,17 @@ def fit(x, y, steps):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_an_unusual_kernel_gets_full_marks(bar, name: str) -> None:
-    verdict = bar.hear({"scale": KERNELS[name]}, tests=frozenset({"test_scale", "test_row_softmax"}))
+def test_an_unusual_kernel_gets_full_marks(counting, name: str) -> None:
+    verdict = counting.hear({"scale": KERNELS[name]})
     assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_an_unusual_answer_gets_full_marks(bar, name: str) -> None:
-    cell, source = ANSWERS[name]
-    verdict = bar.hear({cell: source}, tests=bar.near(cell))
-    assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
+@pytest.mark.parametrize("answers", hand_ins(ANSWERS).values(), ids=hand_ins(ANSWERS))
+def test_an_unusual_answer_gets_full_marks(bar, counting, answers: dict[str, str]) -> None:
+    for where in (bar, counting):
+        own = {cell: source for cell, source in answers.items() if cell in solution(where.lab)}
+        verdict = where.hear(own)
+        assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
 
 
 def test_the_solution_gets_full_marks_and_prints_nothing(bar) -> None:

@@ -65,32 +65,6 @@ ATTACKS = {
         "serve.Server.call = lambda *args, **named: {'value': None, 'changed': [], 'inout': [], 'graph': None}",
         # its own next answers come from the patched server too
         ("test_standardize", "test_tally", "test_crossing", "test_ring", "test_fit")),
-    "patches the traffic's sums": (
-        "scale", TWO_LOADS + "from lablib.gpu.traffic import Trace\nTrace.moved = lambda *args: 20", "test_scale"),
-    "patches the tracer": (
-        "scale", TWO_LOADS + "from lablib.gpu.tracer import Tracer\nTracer._note = lambda self, op, p, mask: (p, mask)",
-        "test_scale"),
-    "patches what an observation says": (
-        "scale",
-        TWO_LOADS + "import lablib.check.observe as observing\nobserving.Observation.unearned = []\n"
-        "observing.Observation.trace = property(lambda self: None)",
-        "test_scale"),
-    "records no operations": (
-        "row_softmax",
-        WASTEFUL + "from lablib.check.recorder import Recorder\n"
-        "Recorder.__torch_dispatch__ = lambda self, func, types, args=(), kwargs=None: func(*args, **(kwargs or {}))",
-        "test_row_softmax"),
-    "counts memory as it likes": (
-        "row_softmax",
-        WASTEFUL + "import lablib.check.log as log\nlog.peak_bytes = log.allocated_bytes = log.flops = lambda log: 2400",
-        "test_row_softmax"),
-    "calls large storages small": (
-        "row_softmax",
-        WASTEFUL + "import autograder.inside.serve as serve\nfrom dataclasses import replace\nhonest = serve.recorded\n\n\n"
-        "def recorded(*args, **named):\n    log = honest(*args, **named)\n"
-        "    log.storages = [replace(one, nbytes=1) for one in log.storages]\n    return log\n\n\n"
-        "serve.recorded = recorded",
-        "test_row_softmax"),
     "looks for the oracle on the stack": (
         "standardize",
         "import sys\n\n\ndef standardize(x):\n    frame = sys._getframe()\n    while frame:\n"
@@ -132,12 +106,46 @@ ATTACKS = {
         "ring", "for name in ('standardize', 'tally', 'crossing'):\n    del globals()[name]", "test_ring"),
 }  # fmt: skip
 
+COUNTED = {
+    "patches the traffic's sums": (
+        "scale", TWO_LOADS + "from lablib.gpu.traffic import Trace\nTrace.moved = lambda *args: 20", "test_scale"),
+    "patches the tracer": (
+        "scale", TWO_LOADS + "from lablib.gpu.tracer import Tracer\nTracer._note = lambda self, op, p, mask: (p, mask)",
+        "test_scale"),
+    "patches what an observation says": (
+        "scale",
+        TWO_LOADS + "import lablib.check.observe as observing\nobserving.Observation.unearned = []\n"
+        "observing.Observation.trace = property(lambda self: None)",
+        "test_scale"),
+    "records no operations": (
+        "row_softmax",
+        WASTEFUL + "from lablib.check.recorder import Recorder\n"
+        "Recorder.__torch_dispatch__ = lambda self, func, types, args=(), kwargs=None: func(*args, **(kwargs or {}))",
+        "test_row_softmax"),
+    "counts memory as it likes": (
+        "row_softmax",
+        WASTEFUL + "import lablib.check.log as log\nlog.peak_bytes = log.allocated_bytes = log.flops = lambda log: 2400",
+        "test_row_softmax"),
+    "calls large storages small": (
+        "row_softmax",
+        WASTEFUL + "import autograder.inside.serve as serve\nfrom dataclasses import replace\nhonest = serve.recorded\n\n\n"
+        "def recorded(*args, **named):\n    log = honest(*args, **named)\n"
+        "    log.storages = [replace(one, nbytes=1) for one in log.storages]\n    return log\n\n\n"
+        "serve.recorded = recorded",
+        "test_row_softmax"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_patched_counter_earns_nothing(counting, name: str) -> None:
+    cell, source, lost = COUNTED[name]
+    assert counting.scores({cell: source}) == counting.full(lost)
+
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_patched_process_earns_nothing(bar, name: str) -> None:
     cell, source, lost = ATTACKS[name]
-    tests = bar.near(cell)
-    assert bar.scores({cell: source}, tests) == bar.full(*([lost] if isinstance(lost, str) else lost), tests=tests)
+    assert bar.scores({cell: source}) == bar.full(*([lost] if isinstance(lost, str) else lost))
 
 
 DEATHS = {

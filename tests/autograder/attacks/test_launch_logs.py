@@ -107,9 +107,8 @@ BREAKOUTS = {
 
 
 @pytest.mark.parametrize("name", BREAKOUTS)
-def test_a_kernel_says_nothing_that_no_gpu_knows(bar, name: str) -> None:
-    tests = bar.near("scale")
-    assert bar.scores({"scale": BREAKOUTS[name]}, tests) == bar.full("test_scale", tests=tests)
+def test_a_kernel_says_nothing_that_no_gpu_knows(counting, name: str) -> None:
+    assert counting.scores({"scale": BREAKOUTS[name]}) == counting.full("test_scale")
 
 
 OTHER_KERNELS = {
@@ -129,9 +128,8 @@ OTHER_KERNELS = {
 
 
 @pytest.mark.parametrize("name", OTHER_KERNELS)
-def test_a_kernel_that_stands_in_no_answer_earns_nothing(bar, name: str) -> None:
-    tests = bar.near("scale")
-    assert bar.scores({"scale": COPY + OTHER_KERNELS[name]}, tests) == bar.full("test_scale", tests=tests)
+def test_a_kernel_that_stands_in_no_answer_earns_nothing(counting, name: str) -> None:
+    assert counting.scores({"scale": COPY + OTHER_KERNELS[name]}) == counting.full("test_scale")
 
 
 # Launchers that know the result otherwise and have kernels carry it, with the right number of bytes.
@@ -256,9 +254,8 @@ def scale(x, alpha):
 
 
 @pytest.mark.parametrize("name", SMUGGLED)
-def test_a_result_that_no_kernel_computed_earns_nothing(bar, name: str) -> None:
-    tests = bar.near("scale")
-    assert bar.scores({"scale": SMUGGLED[name]}, tests) == bar.full("test_scale", tests=tests)
+def test_a_result_that_no_kernel_computed_earns_nothing(counting, name: str) -> None:
+    assert counting.scores({"scale": SMUGGLED[name]}) == counting.full("test_scale")
 
 
 VIEW = "View(0, torch.float32, (5,), (1,), 0)"
@@ -313,10 +310,9 @@ FORGED_LOGS = {
 
 
 @pytest.mark.parametrize("name", FORGED_LOGS)
-def test_a_forged_log_earns_nothing(bar, name: str) -> None:
+def test_a_forged_log_earns_nothing(counting, name: str) -> None:
     source = RIGHT + FORGE + f"\n\ndef change(log):\n    {FORGED_LOGS[name]}\n"
-    tests = bar.near("scale")
-    assert bar.scores({"scale": source}, tests, times=HASTY) == bar.full("test_scale", tests=tests)
+    assert counting.scores({"scale": source}, times=HASTY) == counting.full("test_scale")
 
 
 EXHAUSTING = {
@@ -336,9 +332,9 @@ EXHAUSTING = {
 
 
 @pytest.mark.parametrize("name", EXHAUSTING)
-def test_a_kernel_that_exhausts_the_clean_process_costs_its_own_test_only(bar, name: str) -> None:
-    how = {"tests": bar.near("scale"), "times": HASTY, "limits": Limits(memory=1 * GIB)}
-    assert bar.scores({"scale": EXHAUSTING[name]}, **how) == bar.full("test_scale", tests=how["tests"])
+def test_a_kernel_that_exhausts_the_clean_process_costs_its_own_test_only(counting, name: str) -> None:
+    scores = counting.scores({"scale": EXHAUSTING[name]}, times=HASTY, limits=Limits(memory=1 * GIB))
+    assert scores == counting.full("test_scale")
 
 
 # Softmax along rows, at more cost than the log may say.
@@ -375,6 +371,5 @@ UNCOUNTED = {
 
 
 @pytest.mark.parametrize("name", UNCOUNTED)
-def test_work_that_no_log_tells_earns_nothing(bar, name: str) -> None:
-    tests = bar.near("row_softmax")
-    assert bar.scores({"row_softmax": UNCOUNTED[name]}, tests) == bar.full("test_row_softmax", tests=tests)
+def test_work_that_no_log_tells_earns_nothing(counting, name: str) -> None:
+    assert counting.scores({"row_softmax": UNCOUNTED[name]}) == counting.full("test_row_softmax")

@@ -87,8 +87,7 @@ SENT = {
 @pytest.mark.parametrize("name", SENT)
 def test_what_the_server_did_not_say_earns_nothing(bar, name: str) -> None:
     source = TOOLS + f"\n\ndef tally(items):\n    of_class('Server').sock.sendall({SENT[name]})\n    return {{}}"
-    tests = bar.near("tally")
-    assert bar.scores({"tally": source}, tests, times=HASTY) == bar.full("test_tally", tests=tests)
+    assert bar.scores({"tally": source}, times=HASTY) == bar.full("test_tally")
 
 
 ENDED = {

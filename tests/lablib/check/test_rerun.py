@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from lablib import check
 from lablib.check.log import Log, Operation, Run, View, allocated_bytes, flops, peak_bytes
@@ -78,7 +79,7 @@ def test_a_log_gives_the_same_result_at_the_same_cost(function, args) -> None:
 
 
 def leaves(tree):
-    return torch.utils._pytree.tree_leaves(tree)
+    return tree_leaves(tree)
 
 
 def test_a_log_computes_on_the_inputs_that_it_is_given() -> None:
