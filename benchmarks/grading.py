@@ -53,14 +53,19 @@ QUICK = Size("lab00_start", many=4, few=4, stock=2, kills=3, killed_class=4)
 
 def measure(size: Size, parts: Sequence[str], folder: Path) -> dict[str, Any]:
     """Measure `parts`, in repositories under `folder`; plain data."""
+    from autograder import fingerprint, master
     from benchmarks import grading_machine
+    from benchmarks.grading_class import BenchmarkError
 
+    sources = fingerprint.of_lab(master.find(ROOT, size.lab))
     busy = grading_machine.busy_cores()
     if busy > grading_machine.IDLE:
         print(f"note: CPU seconds include those of other programs, which keep {busy:.1f} cores busy", file=sys.stderr)
     result = {**grading_machine.describe(), "busy_cores_before": busy}
     for part in parts:
         result[part] = PARTS[part](size, folder)
+    if fingerprint.of_lab(master.find(ROOT, size.lab)) != sources:
+        raise BenchmarkError("somebody changed the sources meanwhile")
     return result
 
 

@@ -171,14 +171,15 @@ def _scheduler(setting: Setting, folder: Path) -> Iterator[str | None]:
         return
     from distributed import LocalCluster
 
-    with LocalCluster(
+    cluster: Any = LocalCluster(
         n_workers=setting.workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
         dashboard_address=None,
         local_directory=str(folder),
-    ) as cluster:
+    )
+    with cluster:
         yield cluster.scheduler_address
 
 

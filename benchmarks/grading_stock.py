@@ -84,4 +84,4 @@ def _nbgrader(folder: Path, *arguments: str) -> None:
 def _points(db_url: str, lab: Lab) -> dict[str, float]:
     """Test points by student: a cell that a person marks has none."""
     with Gradebook(db_url, _COURSE) as book:
-        return {one.student.id: one.score for one in book.assignment_submissions(lab.name)}
+        return {one.student.id: one.score for one in book.assignment_submissions(lab.name)}  # pyright: ignore[reportReturnType]

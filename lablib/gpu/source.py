@@ -13,8 +13,12 @@ import textwrap
 from functools import lru_cache
 from typing import Any
 
-import triton
-import triton.language as tl
+from lablib import device
+
+import triton  # isort: skip  (after lablib.device, which sets TRITON_INTERPRET)
+import triton.language as tl  # isort: skip
+
+assert device  # imported for its effect on triton
 
 __all__ = ["first_line", "kernel_module", "kernel_source"]
 

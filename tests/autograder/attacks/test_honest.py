@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import hand_ins, solution
+from .conftest import hand_ins
 
 LAUNCH = """
 
@@ -332,20 +332,6 @@ class Ring(Base):
     def __iter__(self):
         return iter([self.memory[i % len(self.memory)].item() for i in range(self.count - len(self), self.count)])
 """),
-    "out= and in-place steps": ("row_softmax", """
-def row_softmax(x):
-    y = torch.empty_like(x)
-    torch.sub(x, torch.amax(x, 1, keepdim=True), out=y)
-    torch.exp(y, out=y)
-    return y.div_(y.sum(dim=1, keepdim=True))
-"""),
-    "a number that it reads out": ("row_softmax", """
-def row_softmax(x):
-    largest = x.max().item()
-    y = x - (largest if largest < 80 else 80.0)
-    y.exp_()
-    return y.div_(y.sum(1, keepdim=True))
-"""),
     "a layer and an optimizer": ("fit", """
 from torch import nn, optim
 
@@ -370,18 +356,40 @@ def fit(x, y, steps):
 }  # fmt: skip
 
 
+COSTS = {
+    "out= and in-place steps": """
+def row_softmax(x):
+    y = torch.empty_like(x)
+    torch.sub(x, torch.amax(x, 1, keepdim=True), out=y)
+    torch.exp(y, out=y)
+    return y.div_(y.sum(dim=1, keepdim=True))
+""",
+    "a number that it reads out": """
+def row_softmax(x):
+    largest = x.max().item()
+    y = x - (largest if largest < 80 else 80.0)
+    y.exp_()
+    return y.div_(y.sum(1, keepdim=True))
+""",
+}
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_an_unusual_kernel_gets_full_marks(counting, name: str) -> None:
     verdict = counting.hear({"scale": KERNELS[name]})
     assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
 
 
+@pytest.mark.parametrize("name", COSTS)
+def test_an_unusual_way_to_the_same_cost_gets_full_marks(counting, name: str) -> None:
+    verdict = counting.hear({"row_softmax": COSTS[name]})
+    assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
+
+
 @pytest.mark.parametrize("answers", hand_ins(ANSWERS).values(), ids=hand_ins(ANSWERS))
-def test_an_unusual_answer_gets_full_marks(bar, counting, answers: dict[str, str]) -> None:
-    for where in (bar, counting):
-        own = {cell: source for cell, source in answers.items() if cell in solution(where.lab)}
-        verdict = where.hear(own)
-        assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
+def test_an_unusual_answer_gets_full_marks(bar, answers: dict[str, str]) -> None:
+    verdict = bar.hear(answers)
+    assert {test: outcome.message for test, outcome in verdict.outcomes.items() if not outcome.passed} == {}
 
 
 def test_the_solution_gets_full_marks_and_prints_nothing(bar) -> None:

@@ -4,13 +4,9 @@
 # Exercises whose tests look at values: plain ones, a function of the test, an object, what a training left.
 
 # %% setup tags=["setup"]
-from lablib import device  # noqa: F401  # isort: skip  (before triton: it decides whether kernels are interpreted)
-
 from collections import Counter, deque
 
 import torch
-import triton
-import triton.language as tl
 
 from lablib import check
 
