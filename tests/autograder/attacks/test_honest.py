@@ -198,9 +198,6 @@ def make(dim):
 standardize = functools.partial(make(1), keepdim=True)
 """),
     "a result in another order of memory": ("standardize", """
-from torch import *
-
-
 def standardize(x):
     t = x.T.contiguous()
     return ((t - t.mean(0)) / t.std(0)).T

@@ -69,7 +69,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, (np.ndarray, np.generic)):
         return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
     if isinstance(one, dict):
-        return same(list(one), list(other)) and all(same(one[key], other[key]) for key in one)
+        return same(list(one.items()), list(other.items()))
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other

@@ -43,7 +43,7 @@ def _open(kind: str, starter: str, pythons: dict[str, list[str]], folder: Path) 
     if starter not in pythons:
         pytest.skip("no Python here that another user may run")
     assets = folder / f"{kind}-{starter}" / "assets"
-    assets.mkdir(parents=True)
+    assets.mkdir(parents=True, exist_ok=True)
     (assets / "given.txt").write_text("given")
     harness = Harness(kind, pythons[starter], assets.parent)
     yield harness
