@@ -70,6 +70,8 @@ def same(one: Any, other: Any) -> bool:
         return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
+    if isinstance(one, (set, frozenset)):  # NaN equals nothing, itself included
+        return len(one) == len(other) and sorted(map(repr, one)) == sorted(map(repr, other))
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other
