@@ -71,7 +71,13 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, (set, frozenset)):  # NaN equals nothing, itself included
-        return len(one) == len(other) and sorted(map(repr, one)) == sorted(map(repr, other))
+        left = list(other)
+        for item in one:
+            twin = next((index for index, candidate in enumerate(left) if same(item, candidate)), None)
+            if twin is None:
+                return False
+            left.pop(twin)
+        return not left
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other
