@@ -1,9 +1,23 @@
-"""Measured figures that a lab shows are those that a benchmark wrote."""
+"""Benchmarks measure what they say, and measured figures that a lab shows are those that a benchmark wrote."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
+
+import pytest
+
+from autograder import master
+from benchmarks import grading
+from benchmarks.grading_class import MIX, BenchmarkError, HandIn, hand_ins, require_points
+from benchmarks.grading_outcome import differences
+from benchmarks.grading_speed import Readings, Setting, grading_speed
+from benchmarks.grading_stock import stock_speed
+from benchmarks.grading_timed_judge import Note, all_warm
+from tests.autograder.conftest import write_lab
 
 
 def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
@@ -12,8 +26,94 @@ def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
-def test_a_result_names_its_machine_and_versions_and_passed_its_tests(repository: Path) -> None:
+def test_a_result_names_its_machine_and_versions(repository: Path) -> None:
     for path in (repository / "benchmarks/results").glob("*.json"):
         result = json.loads(path.read_text())
         assert result["machine"] and result["versions"]["torch"] and result["versions"]["triton"]
-        assert set(result["tests"].values()) == {"passed"}
+
+
+def test_a_lab_was_measured_where_its_tests_passed(repository: Path) -> None:
+    for path in (repository / "benchmarks/results").glob("*-lab[0-9][0-9].json"):
+        assert set(json.loads(path.read_text())["tests"].values()) == {"passed"}
+
+
+def test_a_class_was_killed_a_hundred_times_and_came_to_no_harm(repository: Path) -> None:
+    for path in (repository / "benchmarks/results").glob("*-grading.json"):
+        kills = json.loads(path.read_text())["kills"]
+        assert (sum(kills["kills"].values()), kills["faults"]) == (100, [])
+
+
+def test_a_mixed_class_has_every_kind_and_no_answer_twice(repository: Path) -> None:
+    lab = master.find(repository, "lab00")
+    made = hand_ins(lab, 20, MIX)
+    assert Counter(one.kind for one in made) == {"solution": 12, "wrong": 6, "blank": 2}
+    sources = [
+        cell["source"]
+        for one in made
+        for cell in json.loads(one.notebook)["cells"]
+        if cell["id"] == lab.solution_cells[0].id
+    ]
+    assert len(set(map(str, sources))) == 20
+    assert hand_ins(lab, 20, MIX) == made
+
+
+@pytest.mark.parametrize(("kind", "least", "most", "points"), [
+    ("solution", 8.0, 8.0, 6.0), ("wrong", 0.0, 6.0, 8.0), ("blank", 0.0, 0.0, None),
+])  # fmt: skip
+def test_wrong_points_spoil_a_measurement(kind: str, least: float, most: float, points: float | None) -> None:
+    one = HandIn("ann", kind, "", least, most)
+    require_points("a run", [one], {"ann": most})
+    with pytest.raises(BenchmarkError, match=rf"a run: ann \({kind}\): expected .* test points, got {points}"):
+        require_points("a run", [one], {} if points is None else {"ann": points})
+
+
+def test_what_is_lost_added_or_changed_is_named() -> None:
+    expected = {"a.csv": b"1", "gradebook, ann": 3.0, "score log": [1]}
+    assert differences(expected, dict(expected)) == []
+    found = {"gradebook, ann": 2.0, "score log": [1], "b.csv": b""}
+    assert differences(expected, found) == ["a.csv is lost", "b.csv should not be there", "gradebook, ann differs"]
+
+
+def test_a_hand_in_costs_what_it_does_once_all_workers_are_warm() -> None:
+    notes = [Note(1, done=10.0, seconds=1.0), Note(1, done=11.0, seconds=1.0), Note(2, done=12.0, seconds=5.0)]
+    assert all_warm(notes) == 12.0
+    readings = Readings(taken=[{"wall": wall} for wall in (10.5, 11.5, 12.5, 13.0, 13.5)])
+    assert readings.per_hand_in(all_warm(notes)) == {"wall": 0.5}
+    assert readings.per_hand_in(since=13.5) == {"wall": 0.75}  # one reading is no rate
+
+
+def test_ratios_are_those_of_seconds_a_hand_in() -> None:
+    def run(seconds: float, each: float) -> dict:
+        return {"hand_ins": 6, "seconds": seconds, "a_hand_in": {"seconds": each}}
+
+    ratios = grading.compared(run(60.0, 9.0), run(20.0, 1.8), run(12.0, 1.0), run(12.0, 1.2))
+    assert ratios == {
+        "times_stock": 9.0,
+        "times_stock_with_start_and_end": 5.0,
+        "efficiency_of_2_workers": 0.9,
+        "efficiency_of_2_dask_workers": 0.75,
+    }
+
+
+@pytest.mark.slow
+def test_a_class_that_was_killed_comes_to_no_harm(repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.grading", str(tmp_path / "result.json"), "--quick", "--only", "kills"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    kills = json.loads((tmp_path / "result.json").read_text())["kills"]
+    assert kills["kills"] == {"worker": 1, "parent": 1, "writer": 1}
+    assert "faults 0" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_same_hand_ins_are_measured_with_stock_nbgrader_and_dask(tmp_path: Path) -> None:
+    write_lab(tmp_path)
+    lab = master.find(tmp_path, "lab90")
+    handed_in = hand_ins(lab, 2)
+    stock = stock_speed(lab, tmp_path / "stock", handed_in)
+    ours = grading_speed(lab, tmp_path / "ours", handed_in, Setting("Dask", 2, dask=True))
+    assert stock["hand_ins"] == ours["hand_ins"] == 2
+    each = ours["a_hand_in"]
+    assert stock["a_hand_in"]["seconds"] > 0
+    parts = ("cpu_judging", "cpu_gradebook_and_notebook", "cpu_feedback", "cpu_other")
+    assert each["cpu"] == pytest.approx(sum(each[part] for part in parts))

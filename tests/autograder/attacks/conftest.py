@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -22,7 +24,8 @@ from ..judge.conftest import lab_of, parent
 
 __all__ = ["lab_of", "parent"]  # fixtures that these tests share with those of the judge
 
-ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 PATIENT = TimeLimits(cell=10.0, test=20.0, total=90.0)
 
 
@@ -88,6 +91,22 @@ def processes_below(process: int) -> frozenset[int]:
     return frozenset(found)
 
 
+HEADS = {"standardize": "def standardize(x):", "tally": "def tally(items):", "fit": "def fit(x, y, steps):"}
+
+
+def in_cells(sources: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Sources as answers to one exercise after the other."""
+    return {name: (cell, source) for (name, source), cell in zip(sources.items(), cycle(HEADS), strict=False)}
+
+
+def in_calls(sources: dict[str, str], before: str = "") -> dict[str, tuple[str, str]]:
+    """Sources as bodies of one exercise's function after the other, below other lines."""
+    return {
+        name: (cell, f"{before}\n{HEADS[cell]}\n{indent(source, '    ')}")
+        for name, (cell, source) in in_cells(sources).items()
+    }
+
+
 def hand_ins(attacks: dict[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
     """As few hand-ins as hold all attacks, which are pairs of a cell and its source: one attack a cell."""
     found: list[tuple[list[str], dict[str, str]]] = []
@@ -113,15 +132,21 @@ def solution(lab: Lab) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def bar(parent: Parent) -> Bar:
-    """A lab whose tests look at values."""
-    return Bar(master.load(Path(__file__).parent / "values_lab.py"), parent, processes_below(parent.process.pid))
+def idle(parent: Parent) -> frozenset[int]:
+    """The sandbox's processes before the first hand-in."""
+    return processes_below(parent.process.pid)
 
 
 @pytest.fixture(scope="session")
-def counting(parent: Parent) -> Bar:
+def bar(parent: Parent, idle: frozenset[int]) -> Bar:
+    """A lab whose tests look at values."""
+    return Bar(master.load(HERE / "values_lab.py"), parent, idle)
+
+
+@pytest.fixture(scope="session")
+def counting(parent: Parent, idle: frozenset[int]) -> Bar:
     """A lab whose tests count bytes and memory."""
-    return Bar(master.load(Path(__file__).parent / "counted_lab.py"), parent, processes_below(parent.process.pid))
+    return Bar(master.load(HERE / "counted_lab.py"), parent, idle)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .conftest import hand_ins, in_calls, in_cells
+
 ZEROS = """
 def standardize(x):
     return torch.zeros_like(x)
@@ -163,28 +165,25 @@ DEATHS = {
     "an exception that cannot be shown": "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})",
     "the end of the kernel": "get_ipython().kernel.do_shutdown(False)",
     "the end of the shell": "get_ipython().ask_exit()\nexit()",
-    "a line that is no Python": "def (:",
-    "a byte of zero": "x = 1\x00",
 }
+UNREADABLE = {"a line that is no Python": "def (:", "a byte of zero": "x = 1\x00", "half of a line": "x = ("}
 
 
-@pytest.mark.parametrize("name", DEATHS)
-def test_a_cell_that_ends_its_process_costs_its_own_exercise_only(bar, name: str) -> None:
-    assert bar.scores({"tally": DEATHS[name]}) == bar.full("test_tally")
+CELLS = hand_ins(in_cells(DEATHS | UNREADABLE))
+CALLS = hand_ins(in_calls(DEATHS))
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in DEATHS if name not in ("a line that is no Python", "a byte of zero")]
-)
-def test_a_call_that_ends_its_process_costs_its_own_test_only(bar, name: str) -> None:
-    lines = DEATHS[name].replace("\n", "\n    ")
-    assert bar.scores({"tally": f"def tally(items):\n    {lines}"}) == bar.full("test_tally")
+@pytest.mark.parametrize("answers", CELLS.values(), ids=CELLS)
+def test_a_cell_that_ends_its_process_costs_its_own_exercise_only(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers) == bar.full(*[f"test_{cell}" for cell in answers])
+
+
+@pytest.mark.parametrize("answers", CALLS.values(), ids=CALLS)
+def test_a_call_that_ends_its_process_costs_its_own_test_only(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers) == bar.full(*[f"test_{cell}" for cell in answers])
 
 
 def test_who_kills_all_processes_keeps_what_came_before_and_hurts_nobody_else(bar) -> None:
     verdict = bar.hear({"crossing": "import os\nos.kill(-1, 9)"})
     assert [test for test, points in verdict.scores(bar.lab).items() if points] == ["test_standardize", "test_tally"]
-    assert {o.status for test, o in verdict.outcomes.items() if test not in ("test_standardize", "test_tally")} == {
-        "not reached"
-    }
     assert bar.scores({}) == bar.full()

@@ -10,10 +10,11 @@ import pytest
 from autograder.inside.limits import GIB, MIB, Limits
 from autograder.judge.judge import MAX_TEXT, TimeLimits
 
+from .conftest import hand_ins, in_calls, in_cells, solution
+
 PATIENCE = 200  # looks, a tenth of a second apart, until the machine has cleared up
 HASTY = TimeLimits(cell=1.5, test=1.5, total=30.0)
 SMALL = Limits(memory=1 * GIB, processes=32, scratch_bytes=32 * MIB, file_bytes=16 * MIB)
-TALLY = "\n\ndef tally(items):\n    return {item: items.count(item) for item in items}\n"
 
 LOOPS = {
     "a loop": "while True:\n    pass",
@@ -33,19 +34,23 @@ LOOPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOOPS)
-def test_a_cell_without_end_costs_its_own_exercise_only(bar, name: str) -> None:
-    verdict = bar.hear({"tally": LOOPS[name] + TALLY}, times=HASTY, limits=SMALL)
-    assert verdict.scores(bar.lab) == bar.full("test_tally")
-    assert "the cell took more than 2 s" in verdict.output["tally"]
+STUBBORN = ("a loop", "a loop that ignores every signal", "one long step in C", "a stop")
+CELLS = hand_ins(in_cells(LOOPS))
+CALLS = hand_ins(in_calls({name: LOOPS[name] for name in STUBBORN}))
 
 
-@pytest.mark.parametrize("name", ["a loop", "a loop that ignores every signal", "one long step in C", "a stop"])
-def test_a_call_without_end_costs_its_own_test_only(bar, name: str) -> None:
-    source = "def tally(items):\n    " + LOOPS[name].replace("\n", "\n    ")
-    verdict = bar.hear({"tally": source}, times=HASTY, limits=SMALL)
-    assert verdict.scores(bar.lab) == bar.full("test_tally")
-    assert "the test took more than 2 s" in verdict.outcomes["test_tally"].message
+@pytest.mark.parametrize("answers", CELLS.values(), ids=CELLS)
+def test_a_cell_without_end_costs_its_own_exercise_only(bar, answers: dict[str, str]) -> None:
+    verdict = bar.hear(answers, times=HASTY, limits=SMALL)
+    assert verdict.scores(bar.lab) == bar.full(*[f"test_{cell}" for cell in answers])
+    assert all("the cell took more than 2 s" in verdict.output[cell] for cell in answers)
+
+
+@pytest.mark.parametrize("answers", CALLS.values(), ids=CALLS)
+def test_a_call_without_end_costs_its_own_test_only(bar, answers: dict[str, str]) -> None:
+    verdict = bar.hear(answers, times=HASTY, limits=SMALL)
+    assert verdict.scores(bar.lab) == bar.full(*[f"test_{cell}" for cell in answers])
+    assert all("the test took more than 2 s" in verdict.outcomes[f"test_{cell}"].message for cell in answers)
 
 
 GREED = {
@@ -61,9 +66,9 @@ GREED = {
 
 @pytest.mark.parametrize("name", GREED)
 def test_who_takes_too_much_loses_one_exercise(bar, name: str) -> None:
-    verdict = bar.hear({"tally": GREED[name]}, times=TimeLimits(cell=5.0, test=5.0, total=30.0), limits=SMALL)
+    verdict = bar.hear({"tally": GREED[name]}, times=TimeLimits(cell=9.0, test=5.0, total=30.0), limits=SMALL)
     assert verdict.scores(bar.lab) == bar.full("test_tally")
-    assert verdict.output["tally"]
+    assert "Error" in verdict.output["tally"]
 
 
 THREADS = """
@@ -141,11 +146,15 @@ OUTPUT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OUTPUT)
-def test_who_prints_too_much_is_cut_short_and_keeps_all_points(bar, name: str) -> None:
-    verdict = bar.hear({"tally": OUTPUT[name] + TALLY}, times=TimeLimits(cell=10.0, test=5.0, total=40.0))
+PRINTING = hand_ins(in_cells(OUTPUT))
+
+
+@pytest.mark.parametrize("answers", PRINTING.values(), ids=PRINTING)
+def test_who_prints_too_much_is_cut_short_and_keeps_all_points(bar, answers: dict[str, str]) -> None:
+    own = solution(bar.lab)
+    verdict = bar.hear({cell: f"{source}\n{own[cell]}" for cell, source in answers.items()})
     assert verdict.scores(bar.lab) == bar.full()
-    assert sum(map(len, verdict.output.values())) <= MAX_TEXT
+    assert all(len(text) <= MAX_TEXT for text in verdict.output.values())
     assert len(verdict.to_json()) < 20_000
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-TALLY = "\n\ndef tally(items):\n    return {item: items.count(item) for item in items}\n"
+from .conftest import hand_ins, in_cells, solution
+
 TOOLS = """
 import ctypes
 import gc
@@ -165,11 +166,15 @@ for place in ("/tmp", "/dev/shm", os.path.expanduser("~")):
 }
 
 
-@pytest.mark.parametrize("name", SEARCHES)
-def test_nothing_is_found(bar, name: str) -> None:
-    verdict = bar.hear({"tally": TOOLS + SEARCHES[name] + TALLY}, tests=frozenset({"test_tally"}))
+SEARCHING = hand_ins(in_cells(SEARCHES))
+
+
+@pytest.mark.parametrize("answers", SEARCHING.values(), ids=SEARCHING)
+def test_nothing_is_found(bar, answers: dict[str, str]) -> None:
+    own = solution(bar.lab)
+    verdict = bar.hear({cell: TOOLS + source + own[cell] for cell, source in answers.items()})
     assert verdict.output == {}
-    assert verdict.outcomes["test_tally"].passed
+    assert verdict.scores(bar.lab) == bar.full()
 
 
 def test_what_one_hand_in_leaves_the_next_does_not_find(bar) -> None:
@@ -191,5 +196,6 @@ for place in ("/tmp", "/dev/shm", os.path.expanduser("~")):
 if tried(lambda: socket.socket(socket.AF_UNIX).connect("\\0mark") or True):
     print("the other is still there")
 """
-    assert bar.scores({"tally": TOOLS + leave + TALLY}) == bar.full()
-    assert bar.hear({"tally": TOOLS + look + TALLY}).output == {}
+    own = solution(bar.lab)["tally"]
+    assert bar.scores({"tally": TOOLS + leave + own}) == bar.full()
+    assert bar.hear({"tally": TOOLS + look + own}).output == {}

@@ -7,6 +7,8 @@ import pytest
 from autograder.inside.limits import GIB, Limits
 from autograder.judge.judge import TimeLimits
 
+from .conftest import hand_ins, in_calls
+
 HASTY = TimeLimits(cell=10.0, test=1.5, total=60.0)
 TOOLS = """
 import gc
@@ -41,10 +43,7 @@ def answer(value):
 RIGHT = "{3: 2, 1: 1}"
 
 SENT = {
-    # what `tally` sends to the judge before it returns an empty dict
-    "the right answer to the first question": f"answer({RIGHT})",
-    "the right answer, three times": f"answer({RIGHT}) * 3",
-    "half of a message": f"answer({RIGHT})[:20]",
+    # what a function sends to the judge before it returns
     "a claim of eight million terabytes": "b'\\xff' * 7 + b'\\x7f'",
     "a claim of one byte too many": "struct.pack('<Q', 256 * 2**20 + 1)",
     "a claim of nothing": "bytes(8)",
@@ -84,9 +83,18 @@ SENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SENT)
-def test_what_the_server_did_not_say_earns_nothing(bar, name: str) -> None:
-    source = TOOLS + f"\n\ndef tally(items):\n    of_class('Server').sock.sendall({SENT[name]})\n    return {{}}"
+SAID = {name: f"of_class('Server').sock.sendall({data})\nreturn {{}}" for name, data in SENT.items()}
+SAYING = hand_ins(in_calls(SAID, TOOLS))
+
+
+@pytest.mark.parametrize("answers", SAYING.values(), ids=SAYING)
+def test_what_the_server_did_not_say_earns_nothing(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers, times=HASTY) == bar.full(*[f"test_{cell}" for cell in answers])
+
+
+@pytest.mark.parametrize("data", [f"answer({RIGHT})", f"answer({RIGHT}) * 2", f"answer({RIGHT})[:20]"])
+def test_a_right_answer_that_comes_too_early_is_no_answer_to_what_is_asked_later(bar, data: str) -> None:
+    source = f"{TOOLS}\n\ndef tally(items):\n    of_class('Server').sock.sendall({data})\n    return {{}}"
     assert bar.scores({"tally": source}, times=HASTY) == bar.full("test_tally")
 
 
@@ -98,10 +106,12 @@ ENDED = {
 }
 
 
-@pytest.mark.parametrize("name", ENDED)
-def test_who_hangs_up_ends_its_own_test_only(bar, name: str) -> None:
-    source = TOOLS + f"import os\n\n\ndef tally(items):\n    {ENDED[name]}\n    return {RIGHT}"
-    assert bar.scores({"tally": source}, times=HASTY) == bar.full("test_tally")
+ENDING = hand_ins(in_calls(ENDED, TOOLS + "import os\n"))
+
+
+@pytest.mark.parametrize("answers", ENDING.values(), ids=ENDING)
+def test_who_hangs_up_ends_its_own_test_only(bar, answers: dict[str, str]) -> None:
+    assert bar.scores(answers, times=HASTY) == bar.full(*[f"test_{cell}" for cell in answers])
 
 
 STALLED = {
