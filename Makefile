@@ -1,6 +1,6 @@
 # Every command of this repository; `make` alone lists them.
 
-PYTHON  ?= $(shell python3.11 -c "print('python3.11')" 2>/dev/null || echo python3)
+PYTHON  ?= $(shell python3.11 -c "" 2>/dev/null && command -v python3.11 || echo python3)
 PORT    ?= 8888
 BROWSER ?= yes
 
