@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-
 _AGAIN = 0.5  # seconds until it rings once more: Python drops what is raised inside a destructor
 
 
