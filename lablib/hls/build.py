@@ -1,0 +1,151 @@
+"""Run tools in folders that are named after what goes in, so that nothing is built twice.
+
+A tool runs in a process group of its own: its time limit and the notebook's stop button end all that it started. What
+it builds appears under its final name in one step, so that a build which was stopped leaves nothing that looks finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lablib.hls.errors import ToolFailed, ToolTimeout
+
+__all__ = ["built", "cache_folder", "run"]
+
+_PATIENCE = 2.0  # seconds before a running tool is worth a line
+_MOST_OUTPUT = 200_000  # characters that are kept of what a tool says
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``$XDG_CACHE_HOME/lablib/hls``, by default under ``~/.cache``."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "lablib" / "hls"
+
+
+def built(kind: str, inputs: Mapping[str, str], make: Callable[[Path], None]) -> Path:
+    """The folder that ``make`` fills, made once for these inputs.
+
+    Parameters
+    ----------
+    kind
+        Name of the step, the folder's first part: ``"verilator"``.
+    inputs
+        Everything that the result depends on, by name: sources, options, the tool's version.
+    make
+        Called with an empty folder. If it raises, nothing is kept.
+    """
+    digest = hashlib.sha256(repr((kind, sorted(inputs.items()))).encode()).hexdigest()[:32]
+    final = cache_folder() / f"{kind}-{digest}"
+    if final.is_dir():
+        return final
+    final.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=final.parent))
+    try:
+        make(draft)
+        draft.chmod(0o755)
+        if not final.is_dir():  # somebody else may have been faster
+            os.replace(draft, final)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return final
+
+
+def run(
+    command: Sequence[str | Path],
+    folder: Path,
+    seconds: float,
+    doing: str,
+    environment: Mapping[str, str] | None = None,
+    given: str | None = None,
+) -> str:
+    """Run a tool and return what it said.
+
+    Parameters
+    ----------
+    command, folder
+        The program with its arguments, and where it runs.
+    seconds
+        Time limit.
+    doing
+        What it does, for messages and progress: ``"building the simulator"``.
+    environment
+        Variables to add.
+    given
+        Text for its standard input.
+
+    Raises
+    ------
+    ToolFailed
+        It ended with an error; ``output`` has its words.
+    ToolTimeout
+        It took longer than its limit.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said, _progress(doing):
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+        try:
+            process.communicate(given, timeout=seconds)
+            timed_out = False
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            _end(process)
+        said.seek(0)
+        output = said.read(_MOST_OUTPUT)
+    if timed_out:
+        raise ToolTimeout(f"{doing} took more than {seconds:g} s and was stopped.", output)
+    if process.returncode:
+        raise ToolFailed(f"{doing} failed: {_last_line(output)}", output)
+    return output
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill what is left of the group; the group lives on while a child of the tool does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _last_line(output: str) -> str:
+    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it said nothing")
+
+
+@contextmanager
+def _progress(doing: str) -> Iterator[None]:
+    """Say once every few seconds what takes so long, on one line that goes away."""
+    done, began = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        shown = False
+        while not done.wait(_PATIENCE if not shown else 1.0):
+            shown = True
+            print(f"\r{doing}: {time.monotonic() - began:.0f} s ", end="", file=sys.stderr, flush=True)
+        if shown:
+            print("\r" + " " * (len(doing) + 12) + "\r", end="", file=sys.stderr, flush=True)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
