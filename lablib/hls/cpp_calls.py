@@ -64,8 +64,9 @@ def packed(signature: Signature, given: Mapping[str, np.ndarray]) -> tuple[int |
         listed = ", ".join(f"{name} has {count}" for name, count in several.items())
         raise HardwareError(f"{signature.name} is called once for each entry of the first axis, but {listed}.")
     runs = next(iter(several.values()), None)
-    columns = [_column(each, given.get(each.name), runs) for each in signature.parameters]
-    table = np.concatenate([np.zeros((runs or 1 if runs is None else runs, 0), np.int64), *columns], axis=1)
+    rows = 1 if runs is None else runs
+    columns = [_column(each, given.get(each.name), rows) for each in signature.parameters]
+    table = np.concatenate([np.zeros((rows, 0), np.int64), *columns], axis=1)
     return runs, np.int64(len(table)).tobytes() + table.tobytes()
 
 
@@ -83,17 +84,16 @@ def _calls(each: Parameter, array: np.ndarray) -> int | None:
     raise HardwareError(f"{each} takes shape {expected}, but got {array.shape}.")
 
 
-def _column(each: Parameter, array: np.ndarray | None, runs: int | None) -> np.ndarray:
+def _column(each: Parameter, array: np.ndarray | None, rows: int) -> np.ndarray:
     """The part of each call's bytes that is this parameter's, as a table of 8-byte integers with a row a call."""
-    calls = 1 if runs is None else runs
     own = 1 if each.stream else len(each.shape)
     if array is None:
         array = np.zeros((0,) if each.stream else each.shape, each.number.wire)
     if array.ndim == own:
-        array = np.broadcast_to(array, (calls, *array.shape))
+        array = np.broadcast_to(array, (rows, *array.shape))
     length = int(np.prod(array.shape[1:]))
-    bits = np.ascontiguousarray(array).reshape(calls, length).view(np.int64)
-    return np.concatenate([np.full((calls, 1), length), bits], axis=1) if each.stream else bits
+    bits = np.ascontiguousarray(array).reshape(rows, length).view(np.int64)
+    return np.concatenate([np.full((rows, 1), length), bits], axis=1) if each.stream else bits
 
 
 def unpacked(signature: Signature, runs: int | None, answer: bytes) -> dict[str, np.ndarray]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from lablib.hls.cpp_types import Number, Parameter, Signature
 
-__all__ = ["program"]
+__all__ = ["DONE", "program"]
+
+DONE = (0x656E6F64).to_bytes(8, "little")
+"""The last bytes of the results, absent where the kernel left the program."""
 
 _FRAME = r"""
 #include <csignal>
@@ -114,7 +117,7 @@ int main(int, char **names) {
         @call
         @after
     }
-    fflush(stdout);
+    put<int64_t>(@done);
     return fclose(out) ? 3 : 0;
 }
 """
@@ -140,7 +143,7 @@ def program(signature: Signature) -> str:
         "call": [f"const {signature.returned.spelling} r = {called};" if signature.returned else f"{called};"],
         "after": after,
     }
-    text = _FRAME
+    text = _FRAME.replace("@done", str(int.from_bytes(DONE, "little")))
     for name, lines in parts.items():
         text = text.replace(f"@{name}\n", "\n        ".join(lines) + "\n")
     return text

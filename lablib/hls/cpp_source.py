@@ -103,8 +103,8 @@ def _parsed(source: str) -> Any:
 
 
 def _error(diagnostic: Any) -> CppError:
-    """An error inside a header is the student's where the student's line led there."""
-    for each in [diagnostic, *diagnostic.children]:
+    """An error inside a header is the student's where the student's line led there, which the last note tells."""
+    for each in [diagnostic, *reversed(list(diagnostic.children))]:
         if each.location.file is not None and each.location.file.name == _FILE:
             return CppError(each.location.line, diagnostic.spelling, each.location.column)
     return CppError(0, diagnostic.spelling)

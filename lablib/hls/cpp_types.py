@@ -101,7 +101,7 @@ class Number:
             raise HardwareError(f"{name} is {self.spelling}: expected integers, got {array.dtype}.")
         if self.kind == "fixed" and not np.all(np.isfinite(array)):
             raise HardwareError(f"{name} is {self.spelling}: expected finite values, got NaN or infinity.")
-        return np.ascontiguousarray(array, self.wire)
+        return np.asarray(array, self.wire, order="C")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lablib.hls import cpp_calls
 from lablib.hls.build import built, run
 from lablib.hls.cpp_errors import CppError, SourceRefused
 from lablib.hls.cpp_faults import crash
-from lablib.hls.cpp_harness import program
+from lablib.hls.cpp_harness import DONE, program
 from lablib.hls.cpp_source import COMPILER, flags, signature_of
 from lablib.hls.cpp_types import Signature
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
@@ -148,6 +148,8 @@ class Kernel:
             except ToolFailed as error:
                 raise crash(self.signature, self.source, self.program, error.output) from None
             answer = (folder / "out").read_bytes()
+        if not answer.endswith(DONE):
+            raise crash(self.signature, self.source, self.program, said)
         self._listen(said)
         results = cpp_calls.unpacked(self.signature, runs, answer)
         return cpp_calls.returned(self.signature, results, cpp_calls.has_tensor([*values, *named.values()]))
