@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls.build import run
-from lablib.hls.cpp_errors import CppError, SourceRefused
 from lablib.hls.cpp_types import Number, Parameter, Signature
 from lablib.hls.cpp_writes import written
 from lablib.hls.engines import Package, Program
 from lablib.hls.errors import EngineMissing, HardwareError
+from lablib.hls.source_errors import SourceError, SourceRefused
 
 __all__ = ["COMPILER", "HEADERS", "check_source", "flags", "headers", "signature_of"]
 
@@ -102,12 +102,12 @@ def _parsed(source: str) -> Any:
     return unit
 
 
-def _error(diagnostic: Any) -> CppError:
+def _error(diagnostic: Any) -> SourceError:
     """An error inside a header is the student's where the student's line led there, which the last note tells."""
     for each in [diagnostic, *reversed(list(diagnostic.children))]:
         if each.location.file is not None and each.location.file.name == _FILE:
-            return CppError(each.location.line, diagnostic.spelling, each.location.column)
-    return CppError(0, diagnostic.spelling)
+            return SourceError(each.location.line, diagnostic.spelling, each.location.column)
+    return SourceError(0, diagnostic.spelling)
 
 
 @cache

@@ -14,12 +14,12 @@ from typing import Any
 
 from lablib.hls import cpp_calls
 from lablib.hls.build import built, run
-from lablib.hls.cpp_errors import CppError, SourceRefused
 from lablib.hls.cpp_faults import crash
 from lablib.hls.cpp_harness import DONE, program
 from lablib.hls.cpp_source import COMPILER, flags, signature_of
 from lablib.hls.cpp_types import Signature
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
+from lablib.hls.source_errors import SourceError, SourceRefused
 
 __all__ = ["Kernel", "csim"]
 
@@ -88,10 +88,10 @@ def _build(folder: Path, compiler: str, source: str, top: str) -> None:
         raise SourceRefused("The C++ source", source, _compiler_errors(error)) from None
 
 
-def _compiler_errors(failure: ToolFailed) -> list[CppError]:
+def _compiler_errors(failure: ToolFailed) -> list[SourceError]:
     """What g++ refuses although libclang did not."""
     found = re.findall(r"^kernel\.cpp:(\d+):(\d+): (?:fatal )?error: (.*)$", failure.output, re.MULTILINE)
-    return [CppError(int(line), said, int(column)) for line, column, said in found] or [CppError(0, str(failure))]
+    return [SourceError(int(line), said, int(column)) for line, column, said in found] or [SourceError(0, str(failure))]
 
 
 class Kernel:

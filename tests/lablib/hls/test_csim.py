@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from lablib.hls import cpp_source
-from lablib.hls.cpp_errors import SourceRefused
 from lablib.hls.cpp_faults import KernelCrashed
 from lablib.hls.csim import csim
 from lablib.hls.engines import Package, Program
 from lablib.hls.errors import EngineMissing, HardwareError, ToolTimeout
+from lablib.hls.source_errors import SourceRefused
 
 VECTORS = 1000
 QUANTISATIONS = ("AP_TRN", "AP_TRN_ZERO", "AP_RND", "AP_RND_ZERO", "AP_RND_INF", "AP_RND_MIN_INF", "AP_RND_CONV")

@@ -1,4 +1,4 @@
-"""Errors of a student's C++, at the student's own lines."""
+"""Errors of a student's source text, at the student's own lines."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from lablib.hls.errors import HardwareError
 
-__all__ = ["CppError", "SourceRefused", "listing"]
+__all__ = ["SourceError", "SourceRefused", "listing"]
 
 _MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class CppError:
+class SourceError:
     """One error: line and column count from 1; line 0 is an error of no line of the source."""
 
     line: int
@@ -30,19 +30,19 @@ class SourceRefused(HardwareError):
         In the order of their lines, one a line.
     """
 
-    def __init__(self, what: str, source: str, errors: Iterable[CppError]) -> None:
+    def __init__(self, what: str, source: str, errors: Iterable[SourceError]) -> None:
         first_of_line = {each.line: each for each in sorted(errors, key=lambda each: each.line, reverse=True)}
         self.errors = tuple(sorted(first_of_line.values(), key=lambda each: each.line))
         count = f"{len(self.errors)} error{'s' if len(self.errors) != 1 else ''}"
         super().__init__(f"{what} does not compile: {count}.\n{listing(source, self.errors)}")
 
 
-def listing(source: str, errors: Sequence[CppError]) -> str:
+def listing(source: str, errors: Sequence[SourceError]) -> str:
     """The errors as text, each with its line of the source and a mark under its column.
 
     Examples
     --------
-    >>> print(listing("int f() {\\n  retrun 1;\\n}", [CppError(2, "unknown type name 'retrun'", 3)]))
+    >>> print(listing("int f() {\\n  retrun 1;\\n}", [SourceError(2, "unknown type name 'retrun'", 3)]))
     line 2: unknown type name 'retrun'
           retrun 1;
           ^
