@@ -23,13 +23,11 @@ _FRAME = r"""
 #include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <ucontext.h>
 #include <unistd.h>
 #include <vector>
 #include "ap_fixed.h"
 #include "ap_int.h"
 #include "hls_stream.h"
-#include "kernel.cpp"
 
 namespace lablib {
 
@@ -105,20 +103,21 @@ template <class W> void put(W value) { fwrite(&value, sizeof value, 1, out); }
 
 }  // namespace lablib
 
-int main(int, char **names) {
-    using namespace lablib;
-    prepare();
-    in = fopen(names[1], "rb");
-    out = fopen(names[2], "wb");
+#include "kernel.cpp"
+
+int main(int, char **lablib_names) {
+    lablib::prepare();
+    lablib::in = fopen(lablib_names[1], "rb");
+    lablib::out = fopen(lablib_names[2], "wb");
     setvbuf(stdout, 0, _IOLBF, 0);
     @arguments
-    for (int64_t run = 0, runs = get<int64_t>(); run < runs; run++) {
+    for (int64_t lablib_run = 0, lablib_runs = lablib::get<int64_t>(); lablib_run < lablib_runs; lablib_run++) {
         @before
         @call
         @after
     }
-    put<int64_t>(@done);
-    return fclose(out) ? 3 : 0;
+    lablib::put<int64_t>(@done);
+    return fclose(lablib::out) ? 3 : 0;
 }
 """
 
@@ -129,62 +128,65 @@ def program(signature: Signature) -> str:
     Its two arguments are files. The first holds the number of calls, and for each call all parameters in order; the
     second is written with the results of each call in order.
     """
-    called = f"{signature.name}({', '.join(f'a{place}' for place, _ in enumerate(signature.parameters))})"
-    after = [f"put<{_wire(signature.returned)}>({_value(signature.returned, 'r')});"] if signature.returned else []
-    arguments, before = [], []
-    for place, each in enumerate(signature.parameters):
-        arguments.append(_storage(place, each))
-        before.append(_filled(place, each))
-        if each.written:
-            after.append(_taken(place, each))
+    names = [f"lablib_{place}" for place, _ in enumerate(signature.parameters)]
+    called = f"{signature.name}({', '.join(names)})"
+    answer = signature.returned
+    written = [(name, each) for name, each in zip(names, signature.parameters, strict=True) if each.written]
     parts = {
-        "arguments": arguments,
-        "before": before,
-        "call": [f"const {signature.returned.spelling} r = {called};" if signature.returned else f"{called};"],
-        "after": after,
+        "arguments": [_storage(name, each) for name, each in zip(names, signature.parameters, strict=True)],
+        "before": [_filled(name, each) for name, each in zip(names, signature.parameters, strict=True)],
+        "call": [f"const {answer.spelling} lablib_answer = {called};" if answer else f"{called};"],
+        "after": [
+            *([_put(answer, "lablib_answer")] if answer else []),
+            *(_taken(name, each) for name, each in written),
+        ],
     }
     text = _FRAME.replace("@done", str(int.from_bytes(DONE, "little")))
-    for name, lines in parts.items():
-        text = text.replace(f"@{name}\n", "\n        ".join(lines) + "\n")
+    for part, lines in parts.items():
+        text = text.replace(f"@{part}\n", "\n        ".join(lines) + "\n")
     return text
 
 
-def _storage(place: int, each: Parameter) -> str:
+def _storage(name: str, each: Parameter) -> str:
+    """Declarations of the types ``<name>_one`` and ``<name>_all``, and of the memory for an array."""
+    one = f"typedef {each.number.spelling} {name}_one;"
     if each.stream:
-        return f"typedef {each.number.spelling} E{place};"
+        return one
     extents = "".join(f"[{extent}]" for extent in each.shape)
     return (
-        f"typedef {each.number.spelling} E{place}; typedef E{place} A{place}{extents}; "
-        f'Guarded g{place}("{each.name}", sizeof(A{place}), sizeof(E{place}));'
+        f"{one} typedef {name}_one {name}_all{extents}; "
+        f'lablib::Guarded {name}_guard("{each.name}", sizeof({name}_all), sizeof({name}_one));'
     )
 
 
-def _filled(place: int, each: Parameter) -> str:
-    got = f"E{place}(get<{_wire(each.number)}>())"
+def _filled(name: str, each: Parameter) -> str:
+    got = f"{name}_one(lablib::get<{_wire(each.number)}>())"
     if each.stream:
+        count = f"{name}_count"
         return (
-            f'hls::stream<E{place}> a{place}("{each.name}"); '
-            f"for (int64_t n = get<int64_t>(); n > 0; n--) a{place}.write({got});"
+            f'hls::stream<{name}_one> {name}("{each.name}"); '
+            f"for (int64_t {count} = lablib::get<int64_t>(); {count} > 0; {count}--) {name}.write({got});"
         )
-    return (
-        f"A{place} &a{place} = *(A{place} *)g{place}.at(run % 2 == 0); "
-        f"for (size_t i = 0; i < sizeof(A{place}) / sizeof(E{place}); i++) ((E{place} *)&a{place})[i] = {got};"
-    )
+    place = f"{name}_all &{name} = *({name}_all *){name}_guard.at(lablib_run % 2 == 0);"
+    return f"{place} {_each(name, f'(({name}_one *)&{name})[lablib_at] = {got};')}"
 
 
-def _taken(place: int, each: Parameter) -> str:
+def _taken(name: str, each: Parameter) -> str:
     if each.stream:
-        put = f"put<{_wire(each.number)}>({_value(each.number, f'a{place}.read()')});"
-        return f"put<int64_t>(a{place}.size()); while (!a{place}.empty()) {put}"
-    put = f"put<{_wire(each.number)}>({_value(each.number, f'((E{place} *)&a{place})[i]')});"
-    return f"for (size_t i = 0; i < sizeof(A{place}) / sizeof(E{place}); i++) {put}"
+        put = _put(each.number, f"{name}.read()")
+        return f"lablib::put<int64_t>({name}.size()); while (!{name}.empty()) {put}"
+    return _each(name, _put(each.number, f"(({name}_one *)&{name})[lablib_at]"))
+
+
+def _each(name: str, statement: str) -> str:
+    count = f"sizeof({name}_all) / sizeof({name}_one)"
+    return f"for (size_t lablib_at = 0; lablib_at < {count}; lablib_at++) {statement}"
 
 
 def _wire(number: Number) -> str:
     return {"float64": "double", "int64": "int64_t", "uint64": "uint64_t"}[number.wire.name]
 
 
-def _value(number: Number, expression: str) -> str:
-    if not number.spelling.startswith("ap_"):
-        return expression
-    return f"{expression}.{ {'double': 'to_double', 'int64_t': 'to_int64', 'uint64_t': 'to_uint64'}[_wire(number)] }()"
+def _put(number: Number, expression: str) -> str:
+    method = {"double": ".to_double()", "int64_t": ".to_int64()", "uint64_t": ".to_uint64()"}[_wire(number)]
+    return f"lablib::put<{_wire(number)}>({expression}{method if number.spelling.startswith('ap_') else ''});"

@@ -277,6 +277,23 @@ def test_an_integer_takes_no_fraction() -> None:
         csim(INTEGERS, "integers")(1.5, 1, 1)
 
 
+def test_the_names_of_a_kernel_are_its_own() -> None:
+    source = """
+#include "hls_stream.h"
+#include "ap_int.h"
+using namespace std;
+#define i 3
+#define n i
+int in[4], out, run = 2;
+static int get(int x) { return x + n; }
+namespace {
+inline void put(const int runs[2], int (&limit)[2]) { for (int j : {0, 1}) limit[j] = get(runs[j]) * run; }
+}
+"""
+    assert csim(source, "get")(4) == 7
+    assert csim(source + "void read(int a0[2], int (&g0)[2]) { put(a0, g0); }", "read")([1, 2]).tolist() == [8, 10]
+
+
 def test_no_vectors_give_no_results() -> None:
     assert csim(DENSE, "dense")(np.zeros((0, 16)), np.zeros((8, 16))).shape == (0, 8)
 
