@@ -102,6 +102,9 @@ class Kernel:
     for it by name. An argument may have one axis more than its parameter: the kernel is then called once for each
     entry, and the results have that axis too. ``static`` variables live as long as one call from Python.
 
+    An index past the end of an argument, or of an array inside the kernel, is an error at its line. One below the start
+    of an argument is seen when the kernel runs for at least two entries.
+
     Fixed-point values are given as real numbers, which the C++ type rounds and wraps or saturates, and come back as
     float64, exactly; ``signature.results[0].number.raw(...)`` gives the integers behind them. Integers come back as
     int64. If any argument is a torch tensor, so are the results.
