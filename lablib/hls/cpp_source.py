@@ -1,0 +1,179 @@
+"""Read a student's HLS C++: its errors, its functions and the types that they take.
+
+libclang parses the source with the headers that hls4ml ships, and with g++'s own standard library.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lablib.hls.build import run
+from lablib.hls.cpp_types import Number, Parameter, Signature
+from lablib.hls.cpp_writes import written
+from lablib.hls.engines import Package, Program
+from lablib.hls.errors import EngineMissing, HardwareError
+from lablib.hls.source_errors import SourceError, SourceRefused
+
+__all__ = ["COMPILER", "HEADERS", "check_source", "flags", "headers", "signature_of"]
+
+HEADERS = Package("hls4ml", "hls4ml", "compile HLS C++")
+COMPILER = Program("g++", "g++", "compile HLS C++")
+_CLANG = Package("clang.cindex", "libclang", "read HLS C++")
+_FILE = "kernel.cpp"
+_ERROR = 3  # libclang's severities: 3 is an error, 4 a fatal one
+_BUILTIN = {
+    "BOOL": ("integer", False), "CHAR_S": ("integer", True), "CHAR_U": ("integer", False), "SCHAR": ("integer", True),
+    "UCHAR": ("integer", False), "SHORT": ("integer", True), "USHORT": ("integer", False), "INT": ("integer", True),
+    "UINT": ("integer", False), "LONG": ("integer", True), "ULONG": ("integer", False), "LONGLONG": ("integer", True),
+    "ULONGLONG": ("integer", False), "FLOAT": ("float", True), "DOUBLE": ("float", True),
+}  # fmt: skip
+
+
+def headers() -> Path:
+    """The folder of ap_int.h, ap_fixed.h, hls_stream.h and hls_math.h; hls4ml itself takes seconds to import."""
+    found = importlib.util.find_spec(HEADERS.module)
+    if found is None or found.origin is None:
+        HEADERS.require()
+        raise EngineMissing("hls4ml has no folder of its own: run pip install hls4ml.")
+    folder = Path(found.origin).parent / "templates" / "vivado" / "ap_types"
+    if not (folder / "ap_fixed.h").is_file():
+        raise EngineMissing("This hls4ml does not ship ap_fixed.h where it used to: run pip install hls4ml==1.3.0.")
+    return folder
+
+
+def flags() -> list[str]:
+    """What both compilers are told. Signed overflow wraps, as bits do, and the headers' assertions are off."""
+    return ["-std=c++17", "-fwrapv", "-DNDEBUG", "-Wno-unknown-pragmas", "-Werror=return-type", f"-I{headers()}"]
+
+
+def check_source(source: str) -> None:
+    """Raise `SourceRefused` unless C++ source compiles.
+
+    Examples
+    --------
+    >>> check_source("void f(int x[4]) { x[0] = 1; }")
+    """
+    _parsed(source)
+
+
+def signature_of(source: str, top: str) -> Signature:
+    """What the function `top` takes and gives.
+
+    Parameters
+    ----------
+    source, top
+        HLS C++, and the name of a function that it defines.
+
+    Raises
+    ------
+    SourceRefused
+        It does not compile.
+    HardwareError
+        There is no such function, or a parameter has a type that no array holds.
+
+    Examples
+    --------
+    >>> print(signature_of("void scale(int x[4], int y[4]) { for (int i = 0; i < 4; i++) y[i] = 2 * x[i]; }", "scale"))
+    scale(int x[4]) -> int y[4]
+    """
+    function = _function(_parsed(source), top)
+    changed = written(function)
+    parameters = tuple(_parameter(each, each.spelling in changed) for each in function.get_arguments())
+    unnamed = [number for number, each in enumerate(parameters, 1) if not each.name]
+    if unnamed:
+        raise HardwareError(f"Line {function.location.line}: parameter {unnamed[0]} of {top} has no name.")
+    returned = function.result_type
+    void = returned.get_canonical().kind.name == "VOID"
+    return Signature(
+        top, parameters, None if void else _number(returned, f"what {top} returns", function.location.line)
+    )
+
+
+def _parsed(source: str) -> Any:
+    clang = _CLANG.require()
+    arguments = [*flags(), *(f"-isystem{folder}" for folder in _standard_folders(COMPILER.require()))]
+    unit = clang.Index.create().parse(_FILE, args=arguments, unsaved_files=[(_FILE, source)])
+    errors = [_error(each) for each in unit.diagnostics if each.severity >= _ERROR]
+    if errors:
+        raise SourceRefused("The C++ source", source, errors)
+    return unit
+
+
+def _error(diagnostic: Any) -> SourceError:
+    """An error inside a header is the student's where the student's line led there, which the last note tells."""
+    for each in [diagnostic, *reversed(list(diagnostic.children))]:
+        if each.location.file is not None and each.location.file.name == _FILE:
+            return SourceError(each.location.line, diagnostic.spelling, each.location.column)
+    return SourceError(0, diagnostic.spelling)
+
+
+@cache
+def _standard_folders(compiler: str) -> tuple[str, ...]:
+    """Where g++ has its standard library: libclang brings none."""
+    said = run([compiler, "-E", "-x", "c++", "-v", "/dev/null"], Path("/"), 20.0, "asking g++ for its headers")
+    listed = said.partition("#include <...> search starts here:")[2].partition("End of search list.")[0]
+    return tuple(line.strip() for line in listed.splitlines() if line.strip())
+
+
+def _function(unit: Any, top: str) -> Any:
+    own = [each for each in unit.cursor.get_children() if each.location.file and each.location.file.name == _FILE]
+    if any(each.kind.name == "FUNCTION_DECL" and each.spelling == "main" for each in own):
+        raise HardwareError("The source defines main: leave the testbench out, Python calls the kernel.")
+    defined = [each for each in own if each.kind.name == "FUNCTION_DECL" and each.is_definition()]
+    found = [each for each in defined if each.spelling == top]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        lines = ", ".join(str(each.location.line) for each in found)
+        raise HardwareError(f"{top} is defined {len(found)} times, on lines {lines}: the top function is one function.")
+    if any(each.kind.name == "FUNCTION_TEMPLATE" and each.spelling == top for each in own):
+        raise HardwareError(f"{top} is a template: the top function has fixed types.")
+    names = ", ".join(dict.fromkeys(each.spelling for each in defined)) or "no function"
+    raise HardwareError(f"The source defines no function {top!r}: it defines {names}.")
+
+
+def _parameter(cursor: Any, changed: bool) -> Parameter:
+    line, name = cursor.location.line, cursor.spelling
+    kind = cursor.type.get_canonical()
+    reference = kind.kind.name == "LVALUEREFERENCE"
+    if reference:
+        kind = kind.get_pointee()
+    if kind.spelling.removeprefix("const ").startswith("hls::stream<"):
+        if not reference:
+            raise HardwareError(f"Line {line}: {name} is a stream by value: write hls::stream<...> &{name}.")
+        return Parameter(name, _number(kind.get_template_argument_type(0), name, line), (), True, changed)
+    shape: list[int] = []
+    while kind.kind.name == "CONSTANTARRAY":
+        shape.append(kind.element_count)
+        kind = kind.element_type
+    if kind.kind.name in ("POINTER", "INCOMPLETEARRAY"):
+        raise HardwareError(
+            f"Line {line}: {name} is {cursor.type.spelling}, which does not say how many elements it has: "
+            f"write {name}[16] or the like."
+        )
+    # What is passed by value is the function's own copy, whatever it does with it.
+    return Parameter(name, _number(kind, name, line), tuple(shape), False, changed and (reference or bool(shape)))
+
+
+def _number(kind: Any, name: str, line: int) -> Number:
+    kind = kind.get_canonical()
+    declaration = kind.get_declaration()
+    family, spelling = declaration.spelling, kind.spelling.removeprefix("const ")
+    try:
+        if kind.kind.name in _BUILTIN:
+            family, signed = _BUILTIN[kind.kind.name]
+            return Number(spelling, family, 1 if kind.kind.name == "BOOL" else 8 * kind.get_size(), 0, signed)
+        if family in ("ap_int", "ap_uint"):
+            return Number(spelling, "integer", declaration.get_template_argument_value(0), 0, family == "ap_int")
+        if family in ("ap_fixed", "ap_ufixed"):
+            width, whole = (declaration.get_template_argument_value(place) for place in (0, 1))
+            return Number(spelling, "fixed", width, width - whole, family == "ap_fixed")
+    except HardwareError as error:
+        raise HardwareError(f"Line {line}, {name}: {error}") from None
+    raise HardwareError(
+        f"Line {line}: {name} is {spelling}: expected ap_int, ap_uint, ap_fixed, ap_ufixed, a C++ number, "
+        "an array or an hls::stream of these."
+    )
