@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls import build
+from lablib.hls.engines import Package
 from lablib.hls.xls_worker import FILE, MODULE
 
 __all__ = ["SECONDS", "XLS", "sentence", "step"]
