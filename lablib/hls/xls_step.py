@@ -44,7 +44,7 @@ def sentence(output: str, source: str = "") -> str:
     words = re.sub(r"(?:^|\s)\S+\.x:\d+:\d+-\d+:\d+", "", said)
     words = re.sub(r"\b(?:\w*Error|\w+_ERROR): ?", "", words)
     words = re.sub(rf"(?:__{MODULE}__)?\b(\w+)_0_next\b", r"\1", words.replace(f"__{MODULE}__", ""))
-    words = re.sub(r"\s+", " ", words).strip().rstrip(".")
+    words = re.sub(r"\s+", " ", words).strip().rstrip(".@ ")
     if place is None:
         return f"{words}."
     lines, number = source.splitlines(), int(place[1])
