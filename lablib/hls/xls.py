@@ -181,8 +181,16 @@ def xls_proc(source: str, top: str, seconds: float = SECONDS) -> XlsProc:
 
     Examples
     --------
-    >>> mac = xls_proc(MAC, "mac")  # doctest: +SKIP
-    >>> mac.channels["x"]  # doctest: +SKIP
+    >>> echo = xls_proc(
+    ...     '''proc echo {
+    ...         x: chan<s8> in; y: chan<s8> out;
+    ...         config(x: chan<s8> in, y: chan<s8> out) { (x, y) }
+    ...         init { () }
+    ...         next(state: ()) { let (t, v) = recv(join(), x); send(t, y, v); }
+    ...     }''',
+    ...     "echo",
+    ... )
+    >>> echo.channels["x"]
     ('in', BitsType(bits=8, signed=True, shape=()))
     """
     ir, interfaces = _converted(source, seconds)

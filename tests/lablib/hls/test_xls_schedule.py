@@ -168,7 +168,7 @@ def test_requests_that_cannot_be_met_get_a_sentence(dense: XlsFunction, request_
 
 
 def test_full_throughput_that_state_forbids_is_refused() -> None:
-    with pytest.raises(HardwareError, match="horner: cannot achieve full throughput. Try `throughput=2`"):
+    with pytest.raises(HardwareError, match=r"horner: cannot achieve full throughput\. Try `throughput=2`"):
         schedule(xls_proc(HORNER, "horner"), clock_ps=4000)
 
 
