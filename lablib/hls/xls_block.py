@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lablib.hls.xls_worker import MODULE
+
 __all__ = ["Block", "Operation", "read_block"]
 
 _NODE = re.compile(r"^  (?:ret )?([\w.]+): (.+?) = (\w+)\((.*)\)$")
+_HANDSHAKE = re.compile(
+    rf"rst|in_vld(__input_flop)?|out_vld__output_flop|p\d+_inputs_valid|__{MODULE}__\w+_valid_reg|{MODULE}__\w+_(vld|rdy)"
+)
 # What is wire, or only there in simulation, and no gate.
 _WIRING = {
     "after_all", "array", "assert", "bit_slice", "concat", "identity", "input_port", "literal", "output_port",
@@ -75,9 +80,9 @@ def read_block(text: str, file: str) -> Block:
     graph = _Graph(numbers.get(file, -1))
     boundaries: dict[int, int] = {}
     for line in text.splitlines():
-        register = re.match(r"  reg p(\d+)_([\w.]+)\(([^,]*?)(?:, .*)?\)$", line)
-        if register and not _is_control(f"p{register[1]}_{register[2]}"):
-            boundaries[int(register[1])] = boundaries.get(int(register[1]), 0) + _bits(register[3])
+        register = re.match(r"  reg (p(\d+)_[\w.]+)\((.*)\)$", line)
+        if register and not _is_control(register[1]):
+            boundaries[int(register[2])] = boundaries.get(int(register[2]), 0) + _bits(register[3])
         node = _NODE.match(line)
         if node:
             graph.add(*node.groups())
@@ -174,9 +179,7 @@ def _register(arguments: str) -> str:
 
 def _is_control(name: str) -> bool:
     """Whether a port or a register belongs to the handshake and not to the data."""
-    return (
-        name == "rst" or re.search(r"(_vld|_rdy|_valid|_valid_reg|_vld__input_flop|_inputs_valid)$", name) is not None
-    )
+    return _HANDSHAKE.fullmatch(name) is not None
 
 
 def _bits(kind: str) -> int:

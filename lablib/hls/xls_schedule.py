@@ -73,7 +73,8 @@ def schedule(
     clock_ps
         Clock period in picoseconds: as many stages as it needs.
     stages
-        Or the number of stages, the clock being as short as that allows; with `clock_ps`, both hold.
+        Or the number of stages, the clock being as short as that allows; with `clock_ps`, both hold. A proc drops
+        stages in which nothing happens.
     throughput
         For a proc, the cycles from one round to the next that it may take, so that state can cross stages.
     delay_model

@@ -103,6 +103,13 @@ def test_operations_have_lines_and_lifetimes() -> None:
     assert {one.line for one in rest} == {3}
 
 
+def test_names_that_look_like_a_handshake_are_data() -> None:
+    source = "fn f(is_valid: u8, x_rdy: u8) -> u8 { let y_vld = is_valid * x_rdy; y_vld * (y_vld + is_valid) }"
+    found = schedule(xls_function(source, "f"), stages=3)
+    assert sorted(one.kind for one in found.operations) == ["add", "umul", "umul"]
+    assert min(found.register_bits) >= 8
+
+
 @pytest.mark.parametrize("stall", [False, True])
 @pytest.mark.parametrize("clock_ps", [4000, 1800])
 def test_a_proc_keeps_its_state_through_stalls(clock_ps: int, stall: bool) -> None:
