@@ -1,0 +1,1 @@
+"""Designs that the labs build: each with its numpy model, which the hardware equals bit by bit."""
