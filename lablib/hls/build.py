@@ -1,7 +1,7 @@
 """Run tools in folders that are named after what goes in, so that nothing is built twice.
 
 A tool runs in a process group of its own: its time limit and the notebook's stop button end all that it started. What
-it builds appears under its final name in one step, so that a build which was stopped leaves nothing that looks finished.
+it builds appears under its final name in one step: a build which was stopped leaves nothing that looks finished.
 """
 
 from __future__ import annotations
