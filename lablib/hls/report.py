@@ -126,7 +126,8 @@ def _filled(one: Report, other: Report) -> Report:
         if values[name] in (None, ""):
             values[name] = getattr(other, name)
     values |= {"engine": f"{one.engine} + {other.engine}", "resources": resources, "notes": one.notes + other.notes}
-    return Report(**values | {"estimated": one.estimated or other.estimated})
+    values["estimated"] = one.estimated or other.estimated
+    return Report(**values)
 
 
 COLUMNS = ("latency_cycles", "ii", "fmax_mhz", "lut", "ff", "dsp", "bram", "cells")

@@ -144,7 +144,7 @@ def _warnings(output: str, verilog: str) -> list[str]:
 
 def _ports(tree: dict[str, Any], top: str) -> dict[str, Port]:
     types = {entry["addr"]: entry for table in tree["miscsp"] for entry in table.get("typesp", [])}
-    (module,) = (entry for entry in tree["modulesp"] if entry.get("level") == 2 or entry["name"] == top)
+    module = next(entry for entry in tree["modulesp"] if top in (entry["name"], entry["origName"]))
     ports = {}
     for entry in module["stmtsp"]:
         if entry["type"] != "VAR" or not entry.get("isPrimaryIO"):

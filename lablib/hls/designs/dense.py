@@ -64,7 +64,7 @@ def dense(weights: np.ndarray, bias: np.ndarray, shift: int, relu: bool = True) 
     verilog = _VERILOG
     values = {"ROWS": rows, "COLUMNS": columns, "SHIFT": shift, "LOW": f"-32'sd{-low}"}
     for name, value in values.items():
-        verilog = verilog.replace(f"parameter {name} = 0", f"parameter {name} = {value}")
+        verilog = verilog.replace(f"{name} = 0", f"{name} = {value}", 1)
     return Design("dense", verilog, golden, lambda vectors: vectors * columns * (rows + 1) + DRAIN, files)
 
 

@@ -24,7 +24,7 @@ endmodule"""
 def test_a_counter_takes_a_cell_a_bit_and_says_how_fast_it_is() -> None:
     report = place(COUNTER, "counter", clock_mhz=50)
     assert (report.resources.ff, report.resources.bram, report.resources.io) == (8, 0, 9)
-    assert 8 <= (report.resources.cells or 0) <= 10
+    assert report.resources.cells == 11  # the carry chain takes cells of its own at its ends
     assert report.fmax_mhz and report.fmax_mhz > 150
     assert report.notes[0].startswith("The critical path takes ") and report.notes[0].endswith(" to y.")
     assert place(COUNTER, "counter", clock_mhz=50) == report
@@ -34,7 +34,7 @@ def test_more_ports_than_pins_get_a_shell() -> None:
     report = place(ADDER, "adder")
     assert report.resources.io == 4 and (report.resources.cells or 0) >= 384
     assert "384 bits are more than the 206 pins of the package: about 384 cells" in report.notes[0]
-    assert " from to_a" in report.notes[1] or " from to_b" in report.notes[1]
+    assert " from a[0] to held_y." in report.notes[1]
 
 
 def test_a_missed_clock_is_a_note_or_a_sentence() -> None:
