@@ -21,6 +21,7 @@ GXX = Program("g++", "g++", "build a simulator")
 RESET_CYCLES = 4
 SURPLUS_CYCLES = 16
 _DRIVER = Path(__file__).with_name("harness.cpp")
+_OPTIONS = ["--cc", "-Wno-fatal", "--x-initial", "unique", "--x-assign", "unique", "--prefix", "Top", "--Mdir", "made"]
 _BUILD_SECONDS = 300.0
 
 
@@ -59,8 +60,7 @@ def simulator(
     def make(folder: Path) -> None:
         write_sources(folder, verilog, files)
         (folder / "ports.h").write_text(header)
-        options = ["--cc", "-Wno-fatal", "--x-initial", "unique", "--x-assign", "unique", "--Mdir", "made"]
-        verilate([*options, *["--trace"] * traced, "--prefix", "Top", "--top-module", top, SOURCE], folder, verilog)
+        verilate([*_OPTIONS, *["--trace"] * traced, "--top-module", top, SOURCE], folder, verilog)
         parts = sorted(path.name for path in (folder / "made").glob("*.cpp"))
         unit = "".join(f'#include "{name}"\n' for name in parts) + '#include "harness.cpp"\n'  # one unit is fastest
         (folder / "unit.cpp").write_text(unit)

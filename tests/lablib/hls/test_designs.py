@@ -10,7 +10,7 @@ from lablib.hls.designs.dot import dot
 from lablib.hls.errors import HardwareError
 from lablib.hls.place import place
 from lablib.hls.rtlsim import rtlsim
-from lablib.hls.synth import synth
+from lablib.hls.synth import gates, synth
 
 
 def test_a_dot_product_from_numpy_to_a_routed_part() -> None:
@@ -44,6 +44,20 @@ def test_a_dense_layer_from_numpy_to_a_routed_part(relu: bool) -> None:
     if relu:
         took = place(design.verilog, design.top, files=design.files).resources
         assert (took.ff, took.bram, took.dsp, took.io, took.cells) == (98, 2, 0, 22, 491)
+
+
+def test_what_synthesis_made_computes_the_same_in_as_many_cycles() -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(-128, 128, (2, 1000, 2))
+    product = dot(2)
+    run = rtlsim(gates(product.verilog, "dot"), "dot", {"x": x, "w": w}, elements={"y": "s17"})
+    assert np.array_equal(run.outputs["y"][:, 0], product.golden(x, w)) and run.report.cycles == product.cycles(1000)
+    weights, bias = rng.integers(-128, 128, (10, 32)), rng.integers(-1000, 1000, 10)
+    layer, x = dense(weights, bias, shift=8), rng.integers(-128, 128, (100, 32))
+    mapped = gates(layer.verilog, "dense", files=layer.files)
+    run = rtlsim(mapped, "dense", {"x": x.ravel()}, results=1000, elements={"y": "s8"})
+    assert np.array_equal(run.outputs["y"].reshape(-1, 10), layer.golden(x))
+    assert run.report.cycles == layer.cycles(100)
 
 
 @pytest.mark.parametrize(("n", "bits"), [(1, 8), (3, 4), (5, 16)])

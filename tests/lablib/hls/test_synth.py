@@ -7,7 +7,7 @@ import pytest
 from lablib.hls.engines import Package
 from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.parts import PARTS
-from lablib.hls.synth import count, synth
+from lablib.hls.synth import count, gates, synth
 
 MULTIPLIER = """module mul(input clk, input signed [7:0] a, b, output reg signed [15:0] y);
   always @(posedge clk) y <= a * b;
@@ -22,15 +22,15 @@ def test_a_multiplier_is_hard_where_the_part_has_one(part: str, multipliers: int
 
 
 def test_a_memory_is_a_block_ram_only_where_its_read_has_a_register() -> None:
-    text = """module ram(input clk, input we, input [7:0] a, d, output reg [7:0] y);
-      reg [7:0] m [0:255];
+    text = """module ram(input clk, input we, input [4:0] a, input [7:0] d, output reg [7:0] y);
+      reg [7:0] m [0:31];
       always @(posedge clk) begin if (we) m[a] <= d; READ end
       ASYNC
     endmodule"""
     block = synth(text.replace("READ", "y <= m[a];").replace("ASYNC", ""), "ram").resources
     logic = synth(text.replace("READ", "").replace("ASYNC", "always @* y = m[a];"), "ram").resources
     assert (block.bram, logic.bram) == (1, 0)
-    assert (logic.ff or 0) == 2048
+    assert logic.ff == 256
 
 
 def test_what_does_not_fit_is_a_note() -> None:
@@ -69,6 +69,11 @@ def test_what_only_yosys_refuses_has_its_line_too() -> None:
     text = "module m(input clk, input a, output reg y);\n  always @(posedge clk) begin @(a); y <= a; end\nendmodule"
     with pytest.raises(HardwareError, match=r"Line 2 of the Verilog"):
         synth(text, "m")
+
+
+def test_gates_need_models_of_the_cells() -> None:
+    with pytest.raises(HardwareError, match="no models of the cells of xck26 here: expected one of hx1k"):
+        gates(MULTIPLIER, "mul", "xck26")
 
 
 def test_a_missing_engine_is_named(monkeypatch) -> None:
