@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 __all__ = ["Report", "Resources", "compare"]
 
@@ -120,12 +121,13 @@ def _filled(one: Report, other: Report) -> Report:
             for entry in fields(Resources)
         }
     )
-    values = {entry.name: getattr(one, entry.name) for entry in fields(Report)}
+    values: dict[str, Any] = {entry.name: getattr(one, entry.name) for entry in fields(Report)}
     for name in ("part", "latency_cycles", "ii", "cycles", "fmax_mhz", "clock_mhz"):
         if values[name] in (None, ""):
             values[name] = getattr(other, name)
     values |= {"engine": f"{one.engine} + {other.engine}", "resources": resources, "notes": one.notes + other.notes}
-    return Report(**values | {"estimated": one.estimated or other.estimated})
+    values["estimated"] = one.estimated or other.estimated
+    return Report(**values)
 
 
 COLUMNS = ("latency_cycles", "ii", "fmax_mhz", "lut", "ff", "dsp", "bram", "cells")
