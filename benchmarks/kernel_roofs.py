@@ -1,0 +1,64 @@
+"""The roofs of the GPU at hand: what memory moves with a given mix of reads and writes, what matrix units compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+
+from lablib import device  # noqa: F401  (before triton)
+
+import triton  # isort: skip
+import triton.language as tl  # isort: skip
+
+BLOCK = 8192
+MATRIX_SIZE = 8192
+
+
+@triton.jit
+def _stream_kernel(source_ptr, target_ptr, reads, writes, steps, BLOCK: tl.constexpr):
+    """Read and write blocks of 4-byte words, spread over all programs alike."""
+    total = tl.zeros((BLOCK,), dtype=tl.int32)
+    first = tl.program_id(0).to(tl.int64)
+    programs = tl.num_programs(0)
+    for step in range(steps):
+        at = (first + step.to(tl.int64) * programs) * BLOCK + tl.arange(0, BLOCK)
+        total += tl.load(source_ptr + at, mask=at < reads, other=0)
+        tl.store(target_ptr + at, total, mask=at < writes)
+    if writes == 0:
+        tl.atomic_max(target_ptr + tl.arange(0, BLOCK), total, mask=total == -(2**31) + 1)  # keeps the loads
+
+
+def stream(reads: int, writes: int) -> Callable[[], Any]:
+    """A function that reads and writes so many bytes, each once, and does nothing else."""
+    source = torch.randint(-(2**31), 2**31, (max(reads // 4, 1),), dtype=torch.int32, device="cuda")
+    target = torch.empty(max(writes // 4, BLOCK), dtype=torch.int32, device="cuda")
+    blocks = triton.cdiv(max(reads, writes) // 4, BLOCK)
+    steps = max(1, min(8, blocks // 4096))
+
+    def run() -> None:
+        _stream_kernel[(triton.cdiv(blocks, steps),)](
+            source, target, reads // 4, writes // 4, steps, BLOCK=BLOCK, num_warps=8
+        )
+
+    return run
+
+
+@cache
+def matrix_product(kind: str) -> tuple[Callable[[], Any], int]:
+    """A large matrix product by the vendor's library in one dtype, and its operations."""
+    size = MATRIX_SIZE
+    a, b = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    flops = 2 * size**3
+    if kind == "bf16":
+        return lambda: a @ b, flops
+    if kind == "int8":
+        x, w = ((100 * one).to(torch.int8) for one in (a, b))
+        return lambda: torch._int_mm(x, w.T), flops
+    x, w = (one.to(torch.float8_e4m3fn) for one in (a, b))
+    one = torch.ones((), device="cuda")
+    return lambda: torch._scaled_mm(
+        x, w.T, scale_a=one, scale_b=one, out_dtype=torch.bfloat16, use_fast_accum=True
+    ), flops
