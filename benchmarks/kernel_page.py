@@ -34,15 +34,15 @@ def _head(result: dict[str, Any], name: str) -> Iterator[str]:
     yield ""
     yield (
         f"Measured on one {result['machine']} with torch {versions['torch']}, Triton {versions['triton']} and CUDA "
-        f"{versions['cuda']} by `python -m benchmarks.kernels`, in {result['seconds'] / 60:.1f} minutes; every figure stands in "
-        f"`benchmarks/results/{name}`. This page is written by `python -m benchmarks.kernel_page`."
+        f"{versions['cuda']} by `python -m benchmarks.kernels`, in {result['seconds'] / 60:.1f} minutes; every figure "
+        f"stands in `benchmarks/results/{name}`. This page is written by `python -m benchmarks.kernel_page`."
     )
     yield ""
     yield (
-        "Functions are timed in turns with a cold L2 on random data; times are medians. *Ratio* is the best peer's time over "
-        "ours: above 1 we are faster. *Roof* is the least time that memory or matrix units allow over ours. The memory's part "
-        "is a stream with the same bytes read and written, the matrix units' part the vendor's library at 8192³. On this "
-        f"machine a copy moved {roofs['copy_bytes_per_s'] / 1e12:.2f} TB/s; products reached "
+        "Functions are timed in turns with a cold L2 on random data; times are medians. *Ratio* is the best peer's "
+        "time over ours: above 1 we are faster. *Roof* is the least time that memory or matrix units allow over ours. "
+        "The memory's part is a stream with the same bytes read and written, the matrix units' part the vendor's "
+        f"library at 8192³. On this machine a copy moved {roofs['copy_bytes_per_s'] / 1e12:.2f} TB/s; products reached "
         f"{roofs['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s in bfloat16, {roofs['fp8_flops_per_s'] / 1e12:.0f} in fp8 and "
         f"{roofs['int8_flops_per_s'] / 1e12:.0f} TOP/s in int8."
     )

@@ -38,8 +38,8 @@ class Case:
     gradients : tuple of int
         Arguments with a gradient.
     cost : callable, optional
-        Takes the arguments of the kernel. The least traffic, where the kernel claims that nothing is loaded or stored twice: the
-        tracer's count of bytes must equal it.
+        Takes the arguments of the kernel. The least traffic, where the kernel claims that nothing is loaded or stored
+        twice: the tracer's count of bytes must equal it.
     sectors : bool
         That every 32-byte sector which is moved is used whole.
     deterministic : bool
