@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -43,11 +42,12 @@ CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
             "one": {"BLOCK": 1024, "num_warps": 4},
-            "many": {"BLOCK": 1024, "num_warps": 4, "CHUNK": 4096},
+            "many": {"BLOCK": 1024, "num_warps": 4, "CHUNK": 2048},
         }
     }
 )
 
+TYPES = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 Tensors = torch.Tensor | Sequence[torch.Tensor]
 
 
@@ -171,7 +171,7 @@ def adamw(
     lists = [[given] if isinstance(given, torch.Tensor) else list(given) for given in (
         parameters, gradients, first_moments, second_moments
     )]  # fmt: skip
-    _check(lists, one)
+    _check(lists)
     if step < 1:
         raise ValueError(f"adamw counts its steps from 1; it got step {step}.")
     # On the host in float64: in float32, 1 - 0.999 would be off by a hundred-thousandth.
@@ -199,11 +199,12 @@ def _launch_one(p: torch.Tensor, g: torch.Tensor, m: torch.Tensor, v: torch.Tens
 def _launch_many(lists: list[list[torch.Tensor]], scalars: tuple) -> None:
     configuration = CONFIGURATIONS.configuration("many")
     addresses = tuple(tensor.data_ptr() for tensors in lists for tensor in tensors)
+    if any(address % 16 for address in addresses):
+        raise ValueError("adamw takes lists of tensors that begin at multiples of 16 bytes; one of them does not.")
     lengths = tuple(tensor.numel() for tensor in lists[0])
     first = lists[0][0]
     table = _table(addresses, lengths, first.element_size(), configuration["CHUNK"], first.device)
-    dtype = {torch.float32: tl.float32, torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}[first.dtype]
-    _adamw_many_kernel[(len(table),)](table, *scalars, DTYPE=dtype, **configuration)
+    _adamw_many_kernel[(len(table),)](table, *scalars, DTYPE=TYPES[first.dtype], **configuration)
 
 
 @lru_cache(maxsize=8)
@@ -225,20 +226,19 @@ def _table(
     return table.pin_memory().to(where, non_blocking=True) if where.type == "cuda" else table.to(where)
 
 
-def _check(lists: list[list[torch.Tensor]], one: bool) -> None:
+def _check(lists: list[list[torch.Tensor]]) -> None:
     counts = [len(tensors) for tensors in lists]
     if len(set(counts)) != 1 or not counts[0]:
         raise ValueError(f"adamw takes as many gradients and moments as parameters, at least one; it got {counts}.")
     dtype = lists[0][0].dtype
-    wanted: list[Any] = [dtype, dtype, torch.float32, torch.float32]
-    for tensors in zip(*lists, strict=True):
-        shapes, dtypes = [tuple(t.shape) for t in tensors], [t.dtype for t in tensors]
-        if len(set(shapes)) != 1 or dtypes != wanted or not dtype.is_floating_point:
+    for p, g, m, v in zip(*lists, strict=True):
+        alike = p.shape == g.shape == m.shape == v.shape and p.dtype == g.dtype == dtype
+        if not (alike and m.dtype == v.dtype == torch.float32 and dtype in TYPES):
+            given = ", ".join(f"{one.dtype} {tuple(one.shape)}" for one in (p, g, m, v))
             raise ValueError(
-                "adamw takes parameters and gradients of one floating dtype and moments of their shapes in float32; "
-                f"it got shapes {shapes} and dtypes {dtypes}."
+                "adamw takes a parameter and its gradient in one of float32, bfloat16 and float16, and both moments in "
+                f"float32, all of one shape; it got {given}."
             )
-        if not all(t.is_contiguous() for t in tensors):
-            raise ValueError(f"adamw takes contiguous tensors; it got strides {[t.stride() for t in tensors]}.")
-        if not one and any(t.data_ptr() % 16 for t in tensors):
-            raise ValueError("adamw takes lists of tensors that begin at multiples of 16 bytes; one does not.")
+        if not (p.is_contiguous() and g.is_contiguous() and m.is_contiguous() and v.is_contiguous()):
+            strides = ", ".join(str(one.stride()) for one in (p, g, m, v))
+            raise ValueError(f"adamw takes contiguous tensors; it got strides {strides}.")

@@ -41,7 +41,7 @@ __all__ = ["cross_entropy", "cross_entropy_cost", "cross_entropy_reference"]
 WIDTH = 8  # neighbouring logits of one lane: 16 bytes of bfloat16, the widest load
 
 FORWARD = Tuned({("sm_90", "3.6"): {"row": {"LANES": 512, "num_warps": 8}}})
-BACKWARD = Tuned({("sm_90", "3.6"): {"row": {"BLOCK_N": 4096, "num_warps": 4}}})
+BACKWARD = Tuned({("sm_90", "3.6"): {"row": {"BLOCK_N": 1024, "num_warps": 1}}})
 
 
 def cross_entropy_reference(
@@ -59,10 +59,10 @@ def cross_entropy_reference(
 def cross_entropy_cost(M: int, N: int, itemsize: int, backward: bool = True) -> Cost:
     """Least cost for M rows of N logits: one read forward; backward another and a write.
 
-    A row brings 24 bytes along: its class, loss, maximum and sum; the backward pass reads all but the loss again,
-    and the upstream gradient.
+    A row brings 20 bytes along: its class, loss, maximum and sum. The backward pass reads as many: the upstream
+    gradient in place of the loss.
     """
-    passes, row_bytes = (3, 24 + 20) if backward else (1, 24)
+    passes, row_bytes = (3, 40) if backward else (1, 20)
     return Cost(flops=(5 + 4 * backward) * M * N, bytes=passes * M * N * itemsize + row_bytes * M)
 
 
@@ -113,14 +113,14 @@ def _cross_entropy_backward_kernel(
     logits_ptr, target_ptr, max_ptr, sum_ptr, upstream_ptr, share_ptr, gradient_ptr,
     logits_row_stride, upstream_stride, N, blocks, IGNORED, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    # Last rows first: of these the forward pass has left some in the L2 cache.
-    block = tl.num_programs(0) - 1 - tl.program_id(0)
-    row = (block // blocks).to(tl.int64)
-    columns = (block % blocks) * BLOCK_N + tl.arange(0, BLOCK_N)
+    row = (tl.program_id(0) // blocks).to(tl.int64)
+    columns = (tl.program_id(0) % blocks) * BLOCK_N + tl.arange(0, BLOCK_N)
     inside = columns < N
     x = tl.load(logits_ptr + row * logits_row_stride + columns, mask=inside, other=float("-inf")).to(tl.float32)
     target = tl.load(target_ptr + row)
-    upstream = tl.where(target == IGNORED, 0.0, tl.load(upstream_ptr + row * upstream_stride))
+    upstream = tl.where(target == IGNORED, 0.0, 1.0)
+    if upstream_ptr is not None:
+        upstream *= tl.load(upstream_ptr + row * upstream_stride)
     if share_ptr is not None:
         upstream *= tl.load(share_ptr)
     # max and sum, not their log-sum-exp: beside large logits its rounding would show in every probability.
@@ -179,7 +179,8 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, logits: torch.Tensor, target: torch.Tensor, ignore_index: int, reduction: str
     ) -> torch.Tensor:
-        losses, row_max, row_sum = losses_of_rows(logits, target, ignore_index)
+        losses = torch.empty(len(target), dtype=torch.float32, device=logits.device)
+        row_max, row_sum = losses_of_rows(logits, target, ignore_index, losses)
         result, share = losses, None
         if reduction != "none":
             result, share = total_of_losses(losses, target, ignore_index, reduction)
@@ -191,18 +192,17 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # pyright: ignore
         logits, target, row_max, row_sum, share = ctx.saved_tensors
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
-        gradient_of_rows(
-            logits, target, row_max, row_sum, upstream.expand(len(target)), share, ctx.ignore_index, gradient
-        )
+        upstream = upstream.expand(len(target))
+        gradient_of_rows(logits, target, row_max, row_sum, ctx.ignore_index, gradient, upstream, share)
         return gradient, None, None, None
 
 
 def losses_of_rows(
-    logits: torch.Tensor, target: torch.Tensor, ignore_index: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Loss of each row, its greatest logit, and the sum of exponentials relative to that."""
+    logits: torch.Tensor, target: torch.Tensor, ignore_index: int, losses: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Write the loss of each row to ``losses``; return its greatest logit and its sum of exponentials beside that."""
     M, N = logits.shape
-    losses, row_max, row_sum = (torch.empty(M, dtype=torch.float32, device=logits.device) for _ in range(3))
+    row_max, row_sum = (torch.empty(M, dtype=torch.float32, device=logits.device) for _ in range(2))
 
     def launch(configuration: Configuration) -> None:
         LANES = min(configuration["LANES"], max(triton.next_power_of_2(N) // WIDTH, 32))
@@ -212,7 +212,7 @@ def losses_of_rows(
         )  # fmt: skip
 
     launch(FORWARD.configuration("row", launch))
-    return losses, row_max, row_sum
+    return row_max, row_sum
 
 
 def total_of_losses(
@@ -231,14 +231,14 @@ def gradient_of_rows(
     target: torch.Tensor,
     row_max: torch.Tensor,
     row_sum: torch.Tensor,
-    upstream: torch.Tensor,
-    share: torch.Tensor | None,
     ignore_index: int,
     gradient: torch.Tensor,
+    upstream: torch.Tensor | None = None,
+    share: torch.Tensor | None = None,
 ) -> None:
     """Write the logits' gradient to ``gradient``, shape (M, N), contiguous; it may be the logits' own memory.
 
-    A row's loss counts ``upstream`` times, and ``share`` times of that if given.
+    A row's loss counts once, or ``upstream`` times, shape (M,), and ``share`` times of that, shape ().
     """
     M, N = logits.shape
 
@@ -247,8 +247,8 @@ def gradient_of_rows(
         blocks = triton.cdiv(N, BLOCK_N)
         _cross_entropy_backward_kernel[(M * blocks,)](
             logits, target, row_max, row_sum, upstream, share, gradient,
-            logits.stride(0), upstream.stride(0), N, blocks, ignore_index,
-            BLOCK_N=BLOCK_N, num_warps=max(1, min(configuration["num_warps"], BLOCK_N // 256)),
+            logits.stride(0), 0 if upstream is None else upstream.stride(0), N, blocks, ignore_index,
+            BLOCK_N=BLOCK_N, num_warps=configuration["num_warps"],
         )  # fmt: skip
 
     launch(BACKWARD.configuration("row", launch))

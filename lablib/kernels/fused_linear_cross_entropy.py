@@ -154,16 +154,15 @@ class _FusedLinearCrossEntropy(torch.autograd.Function):
         dx = torch.empty(x.shape, dtype=x.dtype, device=x.device) if wants_dx else None
         dw = torch.empty(weight.shape, dtype=x.dtype, device=x.device) if wants_dw else None
         losses = torch.empty(T, dtype=torch.float32, device=x.device)
-        # dz is not divided by T here: in float16 most probabilities over T are zero.
-        one = torch.ones((), dtype=torch.float32, device=x.device)
         for start in range(0, T, chunk):
             tokens = slice(start, start + chunk)
             z = buffer[: len(x[tokens])]
             torch.mm(x[tokens], weight.T, out=z)
-            losses[tokens], row_max, row_sum = losses_of_rows(z, target[tokens], ignore_index)
+            row_max, row_sum = losses_of_rows(z, target[tokens], ignore_index, losses[tokens])
             if dx is None and dw is None:
                 continue
-            gradient_of_rows(z, target[tokens], row_max, row_sum, one.expand(len(z)), None, ignore_index, z)
+            # Not divided by T yet: in float16 most probabilities over T would be zero.
+            gradient_of_rows(z, target[tokens], row_max, row_sum, ignore_index, gradient=z)
             if dx is not None:
                 torch.mm(z, weight, out=dx[tokens])
             if dw is not None:

@@ -77,8 +77,16 @@ STEP = {"step": 1}
 REFUSED = [
     Refused(adamw, lambda: ([_zeros(2)], [], [_zeros(2)], [_zeros(2)]), r"it got \[1, 0, 1, 1\]", STEP),
     Refused(adamw, lambda: ([], [], [], []), "at least one", STEP),
-    Refused(adamw, lambda: (_zeros(2), _zeros(3), _zeros(2), _zeros(2)), r"it got shapes \[\(2,\), \(3,\)", STEP),
-    Refused(adamw, lambda: (_zeros(2), *(_zeros(2, dtype=torch.float16) for _ in range(3))), "dtypes", STEP),
+    Refused(
+        adamw,
+        lambda: (_zeros(2), _zeros(3), _zeros(2), _zeros(2)),
+        r"it got torch.float32 \(2,\), torch.float32 \(3,\)",
+        STEP,
+    ),
+    Refused(
+        adamw, lambda: (_zeros(2), *(_zeros(2, dtype=torch.float16) for _ in range(3))), "moments in float32", STEP
+    ),
+    Refused(adamw, lambda: [_zeros(2).double() for _ in range(4)], "it got torch.float64", STEP),
     Refused(adamw, lambda: [_zeros(3, 2).T for _ in range(4)], "contiguous tensors; it got strides", STEP),
     Refused(adamw, lambda: [[_zeros(8)[1:]] for _ in range(4)], "multiples of 16 bytes", STEP),
     Refused(adamw, lambda: [_zeros(2) for _ in range(4)], "it got step 0", {"step": 0}),
