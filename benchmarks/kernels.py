@@ -52,7 +52,7 @@ def measure(row: Row) -> dict[str, Any]:
     if row.reads + row.writes:
         functions["stream"] = stream(row.reads, row.writes)
     times = time_in_turns(functions, row.graph)
-    return result | judged(row, times) | (remembered(row) if row.most_memory else {})
+    return remembered(row, result | judged(row, times)) if row.most_memory else result | judged(row, times)
 
 
 def check(row: Row) -> float:
@@ -75,10 +75,14 @@ def check(row: Row) -> float:
     return max(relative_error(*pair) for pair in pairs)
 
 
-def remembered(row: Row) -> dict[str, Any]:
-    """Peak memory of ours and of the usual peer, and whether the share is small enough."""
+def remembered(row: Row, result: dict[str, Any]) -> dict[str, Any]:
+    """The result with peak memory, of ours and of the usual peer, and whether the share is small enough."""
     ours, usual = peak_bytes(row.ours), peak_bytes(row.peers[row.usual or ""])
-    return {"peak_bytes": ours, "usual_peak_bytes": usual, "memory_met": ours / usual <= (row.most_memory or 1)}
+    result |= {"peak_bytes": ours, "usual_peak_bytes": usual}
+    if ours > (row.most_memory or 1) * usual:
+        missed = [*result["missed"], f"{ours / usual:.2f} of the memory of {row.usual}, not {row.most_memory}"]
+        result |= {"met": False, "missed": missed, "cause": row.cause}
+    return result
 
 
 def peak_bytes(function: Callable[[], Any]) -> int:
@@ -158,7 +162,7 @@ def line(row: dict[str, Any]) -> str:
     ratio = f"{row['ratio']:.2f}" if row["ratio"] else "-"
     verdict = "; ".join(row["missed"]) or "met"
     if "peak_bytes" in row:
-        verdict += f"; {row['peak_bytes'] / row['usual_peak_bytes']:.0%} of the usual memory"
+        verdict += f"; {row['peak_bytes'] / row['usual_peak_bytes']:.0%} of the memory of its usual peer"
     return f"{head}{row['ms']:>9.4f} ms  {best:<26}{ratio:>6}  roof {row['roof_fraction']:.2f}  {verdict}"
 
 

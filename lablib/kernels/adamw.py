@@ -15,10 +15,12 @@ One tensor is a vector of blocks. Many tensors are cut into chunks, and a table 
 
 So 300 tensors cost one launch, and the smallest bias no launch of its own.
 
-Binding roof: memory bandwidth (about 15 operations for 28 bytes in float32: p, g, m, v read; p, m, v written).
+Binding roof: memory bandwidth (about 15 operations for 28 bytes in float32: p, g, m, v read; p, m, v written). On an
+H200, 2²⁸ elements take 1.76 ms (4.27 TB/s) in one tensor and 1.80 ms in 300; torch's fused step takes 2.15 and 2.22 ms,
+a plain stream of 4 reads to 3 writes 1.81 ms.
 
-Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, algorithm 2 with the
-learning rate as in section 2.1's implementation in PyTorch, where it scales the decay too.
+Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, algorithm 2; as in
+PyTorch, the learning rate scales the decay too.
 """
 
 from __future__ import annotations
@@ -31,13 +33,15 @@ import torch
 
 from lablib import device  # noqa: F401  (before triton: it decides whether kernels are interpreted)
 from lablib.gpu.cost import Cost
-from lablib.kernels.tuned import Configuration, Tuned
+from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
 __all__ = ["adamw", "adamw_cost", "adamw_reference"]
 
+# Not searched: every try would be a step. On an H200 a hint to evict first cost 6%, a hint to stream the stores 2%,
+# several blocks a program up to 5%, and chunks of 4096 and 16384 another 2 and 6%.
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
@@ -168,9 +172,8 @@ def adamw(
     [0.5, 0.2, 0.004]
     """
     one = isinstance(parameters, torch.Tensor)
-    lists = [[given] if isinstance(given, torch.Tensor) else list(given) for given in (
-        parameters, gradients, first_moments, second_moments
-    )]  # fmt: skip
+    given = (parameters, gradients, first_moments, second_moments)
+    lists = [[each] if isinstance(each, torch.Tensor) else list(each) for each in given]
     _check(lists)
     if step < 1:
         raise ValueError(f"adamw counts its steps from 1; it got step {step}.")
@@ -187,13 +190,9 @@ def adamw(
 
 
 def _launch_one(p: torch.Tensor, g: torch.Tensor, m: torch.Tensor, v: torch.Tensor, scalars: tuple) -> None:
-    n = p.numel()
-
-    def launch(configuration: Configuration) -> None:
-        grid = (triton.cdiv(n, configuration["BLOCK"]),)
-        _adamw_kernel[grid](p, g, m, v, n, *scalars, **configuration)
-
-    launch(CONFIGURATIONS.configuration("one"))
+    configuration = CONFIGURATIONS.configuration("one")
+    grid = (triton.cdiv(p.numel(), configuration["BLOCK"]),)
+    _adamw_kernel[grid](p, g, m, v, p.numel(), *scalars, **configuration)
 
 
 def _launch_many(lists: list[list[torch.Tensor]], scalars: tuple) -> None:
@@ -213,7 +212,8 @@ def _table(
 ) -> torch.Tensor:
     """For each chunk of each tensor: the addresses of its p, g, m and v, and its length; int64, shape (chunks, 5).
 
-    It depends on nothing but its arguments, so a training loop whose tensors stay where they are builds it once.
+    It depends on nothing but its arguments, so a training loop whose tensors stay where they are builds it once. To
+    capture a step in a CUDA graph, run it before: a replay would copy from memory that is gone.
     """
     chunks = -(-np.array(lengths) // chunk)
     tensor = np.repeat(np.arange(len(lengths)), chunks)
