@@ -3,8 +3,8 @@
     loss[m]      = log sum_n exp(x[m, n]) - x[m, t[m]]
     dx[m, n]     = (exp(x[m, n] - max[m]) / sum[m] - [n = t[m]]) · dloss[m]
 
-The rows are long: a vocabulary of 128256 classes in bfloat16 is 256 KB, more than an SM can hold. So a row is read
-twice, and only two numbers a row pass from one pass to the other:
+Rows are long: 128256 classes in bfloat16 are 256 KB, more than an SM can hold. So a row is read twice, and only two
+numbers a row pass from one pass to the other:
 
     forward, program m             ┌────────┬────────┬────────┬───┐
                                    │ tile 0 │ tile 1 │ tile 2 │ … │   row m of x
@@ -44,7 +44,6 @@ __all__ = ["cross_entropy", "cross_entropy_cost", "cross_entropy_reference"]
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32)
 WIDTH = 8  # neighbouring logits of one lane: 16 bytes of bfloat16, the widest load
-
 # A thread has 2 loads of 16 bytes in flight forward, 4 backward. On an H200 a hint to evict first cost 4%, copies to
 # shared memory ahead of their use up to 18%, and a maximum a tile instead of a lane 11%.
 FORWARD = Tuned(
@@ -62,16 +61,14 @@ def cross_entropy_reference(
     kept = target != ignore_index
     chosen = logits.gather(1, target.where(kept, 0)[:, None])[:, 0]
     losses = torch.where(kept, logits.logsumexp(dim=1) - chosen, 0.0)
-    if reduction == "none":
-        return losses
-    return losses.sum() / kept.sum() if reduction == "mean" else losses.sum()
+    mean = losses.sum() / kept.sum()
+    return {"mean": mean, "sum": losses.sum(), "none": losses}[reduction]
 
 
 def cross_entropy_cost(M: int, N: int, itemsize: int, backward: bool = True) -> Cost:
     """Least cost for M rows of N logits: one read forward; backward another and a write.
 
-    A row brings 20 bytes along: its class, loss, maximum and sum. The backward pass reads as many: the upstream
-    gradient in place of the loss.
+    A row brings 20 bytes along in either pass: its class, maximum, sum, and loss or upstream gradient.
     """
     passes, row_bytes = (3, 40) if backward else (1, 20)
     return Cost(flops=(5 + 4 * backward) * M * N, bytes=passes * M * N * itemsize + row_bytes * M)
@@ -179,8 +176,7 @@ def cross_entropy(logits: Tensor, target: Tensor, ignore_index: int = -100, redu
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'cross_entropy reduces by "mean", "sum" or "none"; it got {reduction!r}.')
-    result: Any = _CrossEntropy.apply(logits, target, ignore_index, reduction)
-    return result
+    return _CrossEntropy.apply(logits, target, ignore_index, reduction)  # pyright: ignore
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -224,9 +220,8 @@ def losses_of_rows(logits: Tensor, target: Tensor, ignore_index: int, losses: Te
 def total_of_losses(losses: Tensor, target: Tensor, ignore_index: int, reduction: str) -> tuple[Tensor, Tensor]:
     """Sum or mean of the losses, and the share of one row in it: 1 over the rows that count, or 1."""
     total, share = torch.empty((2,), dtype=torch.float32, device=losses.device)
-    M = len(losses)
-    BLOCK = min(triton.next_power_of_2(max(M, 1)), 4096)
-    _total_kernel[(1,)](losses, target, total, share, M, ignore_index, MEAN=reduction == "mean", BLOCK=BLOCK)
+    BLOCK = min(triton.next_power_of_2(len(losses) + 1), 4096)
+    _total_kernel[(1,)](losses, target, total, share, len(losses), ignore_index, MEAN=reduction == "mean", BLOCK=BLOCK)
     return total, share
 
 
@@ -242,7 +237,7 @@ def gradient_of_rows(
 ) -> None:
     """Write the logits' gradient to ``gradient``, shape (M, N), contiguous; it may be the logits' own memory.
 
-    A row's loss counts once, or ``upstream`` times, shape (M,), and ``share`` times of that, shape ().
+    A row's loss counts once, or ``upstream`` times, shape (M,), and ``share`` of that, shape ().
     """
     M, N = logits.shape
     configuration = BACKWARD.configuration("row")

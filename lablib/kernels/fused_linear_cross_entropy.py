@@ -27,7 +27,8 @@ of torch's peak memory (Liger in its own chunks, and in chunks 8 times as long):
     4096  128256    2048    40.3   26%
 
 So it loses to torch, and to Liger in longer chunks, where little memory is left for a chunk: with H = 4096, dW alone
-is 17% of torch's peak. The three products alone take 11.1, 18.8 and 38.3 ms.
+is 17% of torch's peak. The three products alone take 11.1, 18.8 and 38.3 ms. A shape that is all launches, 256 × 512
+to 4096 in a CUDA graph, takes 0.033 ms; torch takes 0.038, torch.compile 0.029 ms.
 
 Source: chunks with gradients in the forward pass are Hsu et al., "Liger kernel: efficient Triton kernels for LLM
 training", arXiv:2410.10989, section 3.2.
@@ -71,24 +72,12 @@ def fused_linear_cross_entropy_cost(T: int, H: int, V: int, itemsize: int) -> Co
 
 
 @triton.jit
-def _scale_block(x_ptr, n, block, factor, BLOCK: tl.constexpr):
-    offsets = block.to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0).to(tl.float32) * factor
-    tl.store(x_ptr + offsets, x.to(x_ptr.dtype.element_ty), mask=offsets < n)
-
-
-@triton.jit
-def _scale_kernel(
-    first_ptr, last_ptr, upstream_ptr, share_ptr, first_n, last_n, first_blocks, BLOCK: tl.constexpr
-):  # fmt: skip
-    """Scale one tensor, or two in one launch."""
+def _scale_kernel(x_ptr, upstream_ptr, share_ptr, n, BLOCK: tl.constexpr):
     factor = tl.load(upstream_ptr) * tl.load(share_ptr)
-    block = tl.program_id(0)
-    if factor != 1.0:  # decided here: on the host it would have to wait for the GPU
-        if block < first_blocks:
-            _scale_block(first_ptr, first_n, block, factor, BLOCK)
-        else:
-            _scale_block(last_ptr, last_n, block - first_blocks, factor, BLOCK)
+    if factor != 1.0:  # decided here: looking at it on the host would wait for the GPU
+        offsets = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+        x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0).to(tl.float32) * factor
+        tl.store(x_ptr + offsets, x.to(x_ptr.dtype.element_ty), mask=offsets < n)
 
 
 def fused_linear_cross_entropy(
@@ -200,10 +189,8 @@ class _FusedLinearCrossEntropy(torch.autograd.Function):
                 "fused_linear_cross_entropy gives its gradients away in the first backward pass: call it again."
             )
         (dx, dw, share), ctx.gradients = ctx.gradients, None
-        gradients = [one for one in (dx, dw) if one is not None]
-        first, last = gradients[0], gradients[-1]
-        blocks = [triton.cdiv(one.numel(), SCALED) for one in gradients]
-        _scale_kernel[(sum(blocks),)](
-            first, last, upstream, share, first.numel(), last.numel(), blocks[0], BLOCK=SCALED
-        )  # fmt: skip
+        for gradient in (dx, dw):
+            if gradient is not None:
+                n = gradient.numel()
+                _scale_kernel[(triton.cdiv(n, SCALED),)](gradient, upstream, share, n, BLOCK=SCALED)
         return dx, dw, None, None, None, None, None, None
