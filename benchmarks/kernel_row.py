@@ -37,6 +37,8 @@ class Row:
         Targets against single peers, by name.
     least_roof : float, optional
         The target against the roof, which is measured with the row's own traffic.
+    most_memory : float, optional
+        The target for memory: the peak of ours over that of the `usual` peer, inputs left out of both.
     bound : float, optional
         The largest relative error that is right here, where the dtype's own bound does not fit (fp8 and int4).
     graph : bool
@@ -58,6 +60,7 @@ class Row:
     least_ratio: float | None = None
     least_of_peer: dict[str, float] = field(default_factory=dict)
     least_roof: float | None = None
+    most_memory: float | None = None
     bound: float | None = None
     graph: bool = False
     cause: str = ""

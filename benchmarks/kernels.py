@@ -14,7 +14,7 @@ import json
 import pkgutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def measure(row: Row) -> dict[str, Any]:
     if row.reads + row.writes:
         functions["stream"] = stream(row.reads, row.writes)
     times = time_in_turns(functions, row.graph)
-    return result | judged(row, times)
+    return remembered(row, result | judged(row, times)) if row.most_memory else result | judged(row, times)
 
 
 def check(row: Row) -> float:
@@ -73,6 +73,25 @@ def check(row: Row) -> float:
     require_accurate(ours, exact, row.peers[row.usual]() if row.usual else None)
     pairs = zip(*(torch.utils._pytree.tree_leaves(one) for one in (ours, exact)), strict=True)
     return max(relative_error(*pair) for pair in pairs)
+
+
+def remembered(row: Row, result: dict[str, Any]) -> dict[str, Any]:
+    """The result with peak memory, of ours and of the usual peer, and whether the share is small enough."""
+    ours, usual = peak_bytes(row.ours), peak_bytes(row.peers[row.usual or ""])
+    result |= {"peak_bytes": ours, "usual_peak_bytes": usual}
+    if ours > (row.most_memory or 1) * usual:
+        missed = [*result["missed"], f"{ours / usual:.2f} of the memory of {row.usual}, not {row.most_memory}"]
+        result |= {"met": False, "missed": missed, "cause": row.cause}
+    return result
+
+
+def peak_bytes(function: Callable[[], Any]) -> int:
+    """Bytes that a call adds, at most, to what is allocated."""
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    function()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def judged(row: Row, times: dict[str, Timing]) -> dict[str, Any]:
@@ -142,6 +161,8 @@ def line(row: dict[str, Any]) -> str:
     best = f"{row['best_peer']} {row['best_peer_ms']:.3f}" if row["best_peer"] else "-"
     ratio = f"{row['ratio']:.2f}" if row["ratio"] else "-"
     verdict = "; ".join(row["missed"]) or "met"
+    if "peak_bytes" in row:
+        verdict += f"; {row['peak_bytes'] / row['usual_peak_bytes']:.0%} of the memory of its usual peer"
     return f"{head}{row['ms']:>9.4f} ms  {best:<26}{ratio:>6}  roof {row['roof_fraction']:.2f}  {verdict}"
 
 
