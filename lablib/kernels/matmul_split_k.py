@@ -1,0 +1,139 @@
+"""Matrix product with K shared out among programs, for outputs with too few tiles to fill the GPU.
+
+    C[m, n] = sum_p P[p, m, n],   P[p, m, n] = sum over part p of K of A[m, k] · B[k, n],   in float32
+
+          k ──>   part 0   part 1   part 2          Every tile of C has SPLITS programs. Each stores its part of the
+        ┌────────┬────────┬────────┐                sum in a workspace and counts itself in. The one that comes last
+     A  │▒▒▒▒▒▒▒▒│▓▓▓▓▓▓▓▓│░░░░░░░░│                adds all parts in their order, so the result does not depend
+        └────────┴────────┴────────┘                on who was last: two calls give the same bits.
+
+    traffic = itemsize · (M·K + K·N + M·N)  +  2 · 4 · SPLITS · M · N for the parts, which the L2 cache holds
+
+Binding roof: memory bandwidth. A product with M = 16 does 16 operations a byte of B; an H200 could do 200.
+
+Source: Osama, Merrill, Cecka, Garland and Owens, "Stream-K", PPoPP 2023, section 3 (fixed splitting).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from lablib import device
+from lablib.gpu.cost import Cost
+from lablib.kernels.matmul import matmul_cost
+from lablib.kernels.matmul import matmul_reference as matmul_split_k_reference
+from lablib.kernels.schedule import grouped_tile, resident_programs
+from lablib.kernels.tuned import Configuration, Tuned
+
+import triton  # isort: skip
+import triton.language as tl  # isort: skip
+
+__all__ = ["matmul_split_k", "matmul_split_k_cost", "matmul_split_k_reference"]
+
+
+def matmul_split_k_cost(M: int, N: int, K: int, itemsize: int, splits: int) -> Cost:
+    """Cost with operands read once; the parts of the sum are written and read in float32."""
+    least = matmul_cost(M, N, K, itemsize)
+    return Cost(least.flops, least.bytes + 2 * 4 * splits * M * N)
+
+
+def _tile(M: int, N: int, K: int, warps: int, stages: int) -> Configuration:
+    return {"BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": 8, "num_warps": warps, "num_stages": stages}
+
+
+TUNED = Tuned({("sm_90", "3.6"): {16: _tile(16, 128, 128, 4, 4), 128: _tile(128, 128, 64, 4, 4)}})
+"""By the number of rows that a tile has to cover."""
+
+
+@triton.jit
+def _matmul_split_k_kernel(
+    a_ptr, b_ptr, c_ptr, parts_ptr, arrived_ptr, M, N, K,
+    a_stride_m, a_stride_k, b_stride_k, b_stride_n,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr, SPLITS: tl.constexpr,
+):  # fmt: skip
+    tile, part = tl.program_id(0), tl.program_id(1)
+    tile_m, tile_n = grouped_tile(tile, tl.cdiv(M, BLOCK_M), tl.cdiv(N, BLOCK_N), GROUP_M)
+    rows = tile_m.to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
+    columns = tile_n.to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    length = tl.cdiv(tl.cdiv(K, BLOCK_K), SPLITS) * BLOCK_K
+    first = part * length
+    inner = first.to(tl.int64) + tl.arange(0, BLOCK_K)
+    a_ptrs = a_ptr + rows[:, None] * a_stride_m + inner[None, :] * a_stride_k
+    b_ptrs = b_ptr + inner[:, None] * b_stride_k + columns[None, :] * b_stride_n
+    inside = (rows < M)[:, None] & (columns < N)[None, :]
+    acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
+    for k in range(0, tl.minimum(length, K - first), BLOCK_K):
+        a = tl.load(a_ptrs, mask=(rows[:, None] < M) & (inner[None, :] < K - k), other=0.0)
+        b = tl.load(b_ptrs, mask=(inner[:, None] < K - k) & (columns[None, :] < N), other=0.0)
+        acc = tl.dot(a, b, acc, input_precision="ieee")
+        a_ptrs += BLOCK_K * a_stride_k
+        b_ptrs += BLOCK_K * b_stride_k
+    offsets = rows[:, None] * N + columns[None, :]
+    if SPLITS > 1:
+        plane = M.to(tl.int64) * N
+        tl.store(parts_ptr + part * plane + offsets, acc, mask=inside)
+        # All threads have stored before one of them counts this program in, and acq_rel orders what other
+        # programs stored before they counted themselves in.
+        tl.debug_barrier()
+        if tl.atomic_add(arrived_ptr + tile, 1, sem="acq_rel") < SPLITS - 1:
+            return
+        acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
+        for other in range(SPLITS):
+            # .cg reads from the L2 cache, where other multiprocessors' stores are; the L1 may be stale.
+            acc += tl.load(parts_ptr + other * plane + offsets, mask=inside, other=0.0, cache_modifier=".cg")
+    tl.store(c_ptr + offsets, acc.to(c_ptr.dtype.element_ty), mask=inside)
+
+
+def matmul_split_k(
+    a: torch.Tensor, b: torch.Tensor, splits: int | None = None, configuration: Configuration | None = None
+) -> torch.Tensor:
+    """Product of two matrices, any strides, with K in parts.
+
+    Parameters
+    ----------
+    a
+        Shape (M, K), float16, bfloat16 or float32.
+    b
+        Shape (K, N), dtype of ``a``.
+    splits
+        Parts of K; as many as fill the GPU by default.
+    configuration
+        BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, num_warps and num_stages in place of the tuned ones.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (M, N), dtype of ``a``; the same bits at every call.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not chain, the dtypes differ, or they are bfloat16 and there is no GPU.
+
+    Examples
+    --------
+    >>> a = torch.eye(16, device=device.DEVICE)
+    >>> bool((matmul_split_k(a, a, splits=2) == a).all())
+    True
+    """
+    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
+        raise ValueError(
+            "matmul_split_k takes an (M, K) and a (K, N) matrix of one dtype; it got "
+            f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}."
+        )
+    device.refuse_bfloat16("matmul_split_k", a, b)
+    (M, K), N = a.shape, b.shape[1]
+    c = torch.empty((M, N), dtype=a.dtype, device=a.device)
+
+    def launch(found: Configuration) -> None:
+        tiles = triton.cdiv(M, found["BLOCK_M"]) * triton.cdiv(N, found["BLOCK_N"])
+        steps = triton.cdiv(K, found["BLOCK_K"])
+        parts = min(splits or max(1, resident_programs(2**30, 2) // tiles), steps)
+        workspace = torch.empty((parts, M, N), dtype=torch.float32, device=a.device)
+        arrived = torch.zeros(tiles, dtype=torch.int32, device=a.device)
+        _matmul_split_k_kernel[(tiles, parts)](
+            a, b, c, workspace, arrived, M, N, K, *a.stride(), *b.stride(), SPLITS=parts, **found
+        )
+
+    launch(configuration or TUNED.configuration(16 if M <= 16 else 128, launch))
+    return c
