@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from lablib import device
-from lablib.kernels.descriptors import fits_descriptor, matrix_descriptor
+from lablib.kernels.descriptors import fits_descriptor, matrix_descriptor, store_tile
 from lablib.kernels.matmul import matmul_cost as matmul_persistent_cost
 from lablib.kernels.matmul import matmul_reference as matmul_persistent_reference
 from lablib.kernels.schedule import grouped_tile, resident_programs
@@ -34,24 +34,36 @@ from lablib.kernels.tuned import Configuration, Tuned
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
-__all__ = ["matmul_persistent", "matmul_persistent_cost", "matmul_persistent_reference"]
+__all__ = ["check_product", "matmul_persistent", "matmul_persistent_cost", "matmul_persistent_reference"]
+
+FEWEST_LARGE_TILES = 100  # fewer leave too many multiprocessors without one
 
 
-def _tile(M: int, N: int, K: int, group: int, warps: int, stages: int, per_multiprocessor: int = 1) -> Configuration:
+def _tile(M: int, N: int, K: int, group: int, stores: int, warps: int, stages: int) -> Configuration:
     return {
-        "BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": group,
-        "num_warps": warps, "num_stages": stages, "per_multiprocessor": per_multiprocessor,
+        "BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": group, "STORES": stores,
+        "num_warps": warps, "num_stages": stages,
     }  # fmt: skip
 
 
-TUNED = Tuned({("sm_90", "3.6"): {"any": _tile(128, 256, 64, 8, 8, 3)}})
+TUNED = Tuned(
+    {("sm_90", "3.6"): {"large": _tile(128, 256, 64, 8, 2, 8, 4), "small": _tile(64, 64, 64, 8, 1, 4, 4)}},
+    candidates=(
+        _tile(128, 256, 64, 8, 2, 8, 4),
+        _tile(128, 256, 64, 16, 2, 8, 4),
+        _tile(256, 128, 64, 8, 2, 8, 4),
+        _tile(128, 128, 64, 8, 1, 8, 4),
+        _tile(64, 64, 64, 8, 1, 4, 4),
+    ),
+)
+"""Large products give every multiprocessor a tile of 128 × 256."""
 
 
 @triton.jit
 def _matmul_persistent_kernel(
     a_desc, b_desc, c_desc, M, N, K,
     A_TRANSPOSED: tl.constexpr, B_TRANSPOSED: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr, STORES: tl.constexpr,
 ):  # fmt: skip
     tiles_m, tiles_n = tl.cdiv(M, BLOCK_M), tl.cdiv(N, BLOCK_N)
     for tile in tl.range(tl.program_id(0), tiles_m * tiles_n, tl.num_programs(0), flatten=True):
@@ -63,7 +75,7 @@ def _matmul_persistent_kernel(
             a = a_desc.load([k, row]).T if A_TRANSPOSED else a_desc.load([row, k])
             b = b_desc.load([column, k]).T if B_TRANSPOSED else b_desc.load([k, column])
             acc = tl.dot(a, b, acc)
-        c_desc.store([row, column], acc.to(c_desc.dtype))
+        store_tile(c_desc, acc.to(c_desc.dtype), row, column, STORES)
 
 
 def _multiply(a: torch.Tensor, b: torch.Tensor, configuration: Configuration | None) -> torch.Tensor:
@@ -71,18 +83,17 @@ def _multiply(a: torch.Tensor, b: torch.Tensor, configuration: Configuration | N
     c = torch.empty((M, N), dtype=a.dtype, device=a.device)
 
     def launch(found: Configuration) -> None:
-        blocks = dict(found)
-        resident = blocks.pop("per_multiprocessor")
-        BLOCK_M, BLOCK_N, BLOCK_K = (blocks[f"BLOCK_{axis}"] for axis in "MNK")
+        BLOCK_M, BLOCK_N, BLOCK_K = (found[f"BLOCK_{axis}"] for axis in "MNK")
         a_desc, a_transposed = matrix_descriptor(a, BLOCK_M, BLOCK_K)
         b_desc, b_transposed = matrix_descriptor(b, BLOCK_K, BLOCK_N)
-        c_desc, _ = matrix_descriptor(c, BLOCK_M, BLOCK_N)
-        programs = resident_programs(triton.cdiv(M, BLOCK_M) * triton.cdiv(N, BLOCK_N), resident)
+        c_desc, _ = matrix_descriptor(c, BLOCK_M, BLOCK_N // found["STORES"])
+        programs = resident_programs(triton.cdiv(M, BLOCK_M) * triton.cdiv(N, BLOCK_N))
         _matmul_persistent_kernel[(programs,)](
-            a_desc, b_desc, c_desc, M, N, K, A_TRANSPOSED=a_transposed, B_TRANSPOSED=b_transposed, **blocks
+            a_desc, b_desc, c_desc, M, N, K, A_TRANSPOSED=a_transposed, B_TRANSPOSED=b_transposed, **found
         )
 
-    launch(configuration or TUNED.configuration("any", launch))
+    large = triton.cdiv(M, 128) * triton.cdiv(N, 256) >= FEWEST_LARGE_TILES
+    launch(configuration or TUNED.configuration("large" if large else "small", launch))
     return c
 
 
@@ -131,7 +142,7 @@ def matmul_persistent(a: torch.Tensor, b: torch.Tensor, configuration: Configura
     b
         Shape (K, N), dtype of ``a``, strides likewise; N and K multiples of 8.
     configuration
-        BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, num_warps, num_stages and per_multiprocessor in place of the tuned ones.
+        BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, STORES, num_warps and num_stages in place of the tuned ones.
 
     Returns
     -------

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import torch
 
-from lablib import device
+from lablib import device  # noqa: F401  (before triton)
 from lablib.gpu.cost import Cost
+from lablib.kernels.descriptors import matrix_descriptor
 from lablib.kernels.matmul import matmul_cost
 from lablib.kernels.matmul import matmul_reference as matmul_split_k_reference
-from lablib.kernels.schedule import grouped_tile, resident_programs
+from lablib.kernels.matmul_persistent import check_product
+from lablib.kernels.schedule import grouped_tile, multiprocessors
 from lablib.kernels.tuned import Configuration, Tuned
 
 import triton  # isort: skip
@@ -37,38 +39,35 @@ def matmul_split_k_cost(M: int, N: int, K: int, itemsize: int, splits: int) -> C
     return Cost(least.flops, least.bytes + 2 * 4 * splits * M * N)
 
 
-def _tile(M: int, N: int, K: int, warps: int, stages: int) -> Configuration:
-    return {"BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": 8, "num_warps": warps, "num_stages": stages}
+def _tile(M: int, N: int, K: int, warps: int, stages: int, per_multiprocessor: int) -> Configuration:
+    return {
+        "BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": 8,
+        "num_warps": warps, "num_stages": stages, "per_multiprocessor": per_multiprocessor,
+    }  # fmt: skip
 
 
-TUNED = Tuned({("sm_90", "3.6"): {16: _tile(16, 128, 128, 4, 4), 128: _tile(128, 128, 64, 4, 4)}})
+TUNED = Tuned({("sm_90", "3.6"): {16: _tile(16, 128, 128, 4, 3, 2), 128: _tile(128, 128, 64, 8, 6, 1)}})
 """By the number of rows that a tile has to cover."""
 
 
 @triton.jit
 def _matmul_split_k_kernel(
-    a_ptr, b_ptr, c_ptr, parts_ptr, arrived_ptr, M, N, K,
-    a_stride_m, a_stride_k, b_stride_k, b_stride_n,
+    a_desc, b_desc, c_ptr, parts_ptr, arrived_ptr, M, N, K,
+    A_TRANSPOSED: tl.constexpr, B_TRANSPOSED: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
     tile, part = tl.program_id(0), tl.program_id(1)
     tile_m, tile_n = grouped_tile(tile, tl.cdiv(M, BLOCK_M), tl.cdiv(N, BLOCK_N), GROUP_M)
-    rows = tile_m.to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    columns = tile_n.to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    row, column = tile_m * BLOCK_M, tile_n * BLOCK_N
     length = tl.cdiv(tl.cdiv(K, BLOCK_K), SPLITS) * BLOCK_K
-    first = part * length
-    inner = first.to(tl.int64) + tl.arange(0, BLOCK_K)
-    a_ptrs = a_ptr + rows[:, None] * a_stride_m + inner[None, :] * a_stride_k
-    b_ptrs = b_ptr + inner[:, None] * b_stride_k + columns[None, :] * b_stride_n
-    inside = (rows < M)[:, None] & (columns < N)[None, :]
     acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
-    for k in range(0, tl.minimum(length, K - first), BLOCK_K):
-        a = tl.load(a_ptrs, mask=(rows[:, None] < M) & (inner[None, :] < K - k), other=0.0)
-        b = tl.load(b_ptrs, mask=(inner[:, None] < K - k) & (columns[None, :] < N), other=0.0)
-        acc = tl.dot(a, b, acc, input_precision="ieee")
-        a_ptrs += BLOCK_K * a_stride_k
-        b_ptrs += BLOCK_K * b_stride_k
-    offsets = rows[:, None] * N + columns[None, :]
+    for k in range(part * length, tl.minimum(part * length + length, K), BLOCK_K):
+        a = a_desc.load([k, row]).T if A_TRANSPOSED else a_desc.load([row, k])
+        b = b_desc.load([column, k]).T if B_TRANSPOSED else b_desc.load([k, column])
+        acc = tl.dot(a, b, acc)
+    rows, columns = row + tl.arange(0, BLOCK_M), column + tl.arange(0, BLOCK_N)
+    offsets = rows.to(tl.int64)[:, None] * N + columns[None, :]
+    inside = (rows < M)[:, None] & (columns < N)[None, :]
     if SPLITS > 1:
         plane = M.to(tl.int64) * N
         tl.store(parts_ptr + part * plane + offsets, acc, mask=inside)
@@ -87,18 +86,18 @@ def _matmul_split_k_kernel(
 def matmul_split_k(
     a: torch.Tensor, b: torch.Tensor, splits: int | None = None, configuration: Configuration | None = None
 ) -> torch.Tensor:
-    """Product of two matrices, any strides, with K in parts.
+    """Product of two 16-bit matrices, each stored by rows or by columns, with K in parts.
 
     Parameters
     ----------
     a
-        Shape (M, K), float16, bfloat16 or float32.
+        Shape (M, K), float16 or bfloat16, unit stride along one axis, along the other a multiple of 8 elements.
     b
-        Shape (K, N), dtype of ``a``.
+        Shape (K, N), dtype of ``a``, strides likewise; N and K multiples of 8.
     splits
         Parts of K; as many as fill the GPU by default.
     configuration
-        BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, num_warps and num_stages in place of the tuned ones.
+        BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, num_warps, num_stages and per_multiprocessor in place of the tuned ones.
 
     Returns
     -------
@@ -108,32 +107,33 @@ def matmul_split_k(
     Raises
     ------
     ValueError
-        If the shapes do not chain, the dtypes differ, or they are bfloat16 and there is no GPU.
+        If the matrices are not such, or they are bfloat16 and there is no GPU.
 
     Examples
     --------
-    >>> a = torch.eye(16, device=device.DEVICE)
+    >>> a = torch.eye(16, dtype=torch.float16, device=device.DEVICE)
     >>> bool((matmul_split_k(a, a, splits=2) == a).all())
     True
     """
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
-        raise ValueError(
-            "matmul_split_k takes an (M, K) and a (K, N) matrix of one dtype; it got "
-            f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}."
-        )
-    device.refuse_bfloat16("matmul_split_k", a, b)
+    check_product("matmul_split_k", a, b)
     (M, K), N = a.shape, b.shape[1]
     c = torch.empty((M, N), dtype=a.dtype, device=a.device)
 
     def launch(found: Configuration) -> None:
-        tiles = triton.cdiv(M, found["BLOCK_M"]) * triton.cdiv(N, found["BLOCK_N"])
-        steps = triton.cdiv(K, found["BLOCK_K"])
-        parts = min(splits or max(1, resident_programs(2**30, 2) // tiles), steps)
-        workspace = torch.empty((parts, M, N), dtype=torch.float32, device=a.device)
-        arrived = torch.zeros(tiles, dtype=torch.int32, device=a.device)
+        blocks = dict(found)
+        resident = blocks.pop("per_multiprocessor")
+        BLOCK_M, BLOCK_N, BLOCK_K = (blocks[f"BLOCK_{axis}"] for axis in "MNK")
+        a_desc, a_transposed = matrix_descriptor(a, BLOCK_M, BLOCK_K)
+        b_desc, b_transposed = matrix_descriptor(b, BLOCK_K, BLOCK_N)
+        tiles = triton.cdiv(M, BLOCK_M) * triton.cdiv(N, BLOCK_N)
+        wanted = splits or max(1, multiprocessors() * resident // tiles)
+        parts = min(wanted, triton.cdiv(K, BLOCK_K))
+        workspace = torch.empty((parts, M, N) if parts > 1 else 0, dtype=torch.float32, device=a.device)
+        arrived = torch.zeros(tiles if parts > 1 else 0, dtype=torch.int32, device=a.device)
         _matmul_split_k_kernel[(tiles, parts)](
-            a, b, c, workspace, arrived, M, N, K, *a.stride(), *b.stride(), SPLITS=parts, **found
-        )
+            a_desc, b_desc, c, workspace, arrived, M, N, K,
+            A_TRANSPOSED=a_transposed, B_TRANSPOSED=b_transposed, SPLITS=parts, **blocks,
+        )  # fmt: skip
 
     launch(configuration or TUNED.configuration(16 if M <= 16 else 128, launch))
     return c

@@ -22,7 +22,7 @@ from lablib import device
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
-__all__ = ["grouped_tile", "resident_programs"]
+__all__ = ["grouped_tile", "multiprocessors", "resident_programs"]
 
 
 @triton.jit
@@ -33,6 +33,11 @@ def grouped_tile(index, tiles_m, tiles_n, GROUP_M: tl.constexpr):
     rows = tl.minimum(tiles_m - first_row, GROUP_M)  # the last group may be lower
     within = index % tiles_in_group
     return first_row + within % rows, within // rows
+
+
+def multiprocessors() -> int:
+    """Multiprocessors of the GPU; 2 without one, so that small grids show what large ones do."""
+    return 2 if device.INTERPRETED else torch.cuda.get_device_properties(device.DEVICE).multi_processor_count
 
 
 def resident_programs(tiles: int, per_multiprocessor: int = 1) -> int:
@@ -50,6 +55,4 @@ def resident_programs(tiles: int, per_multiprocessor: int = 1) -> int:
     >>> resident_programs(1)
     1
     """
-    # Two without a GPU: enough for every program to take several tiles.
-    count = 2 if device.INTERPRETED else torch.cuda.get_device_properties(device.DEVICE).multi_processor_count
-    return min(tiles, count * per_multiprocessor)
+    return min(tiles, multiprocessors() * per_multiprocessor)

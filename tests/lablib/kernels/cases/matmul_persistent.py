@@ -9,7 +9,7 @@ from lablib.kernels.matmul_persistent import TUNED, matmul_persistent, matmul_pe
 
 from ..case import Build, Case, Refused
 
-SMALL = {**TUNED.configuration("any"), "BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "GROUP_M": 2}
+SMALL = {**TUNED.configuration("small"), "BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "GROUP_M": 2}
 HALF = (torch.float16,)
 
 
@@ -30,29 +30,31 @@ CASES = [
         matmul_persistent,
         matmul_persistent_reference,
         _drawn(M, N, K, a, b),
-        options={"configuration": SMALL},
+        options={"configuration": {**SMALL, "STORES": stores}},
         usual=torch.matmul,
         dtypes=HALF,
         gradients=gradients,
     )
-    for M, N, K, a, b, gradients in [
-        (8, 8, 8, False, False, ()),
-        (72, 104, 40, False, False, (0, 1)),
-        (72, 104, 40, True, True, (0, 1)),
-        (40, 72, 104, False, True, ()),
-        (40, 72, 104, True, False, ()),
+    for M, N, K, a, b, stores, gradients in [
+        (8, 8, 8, False, False, 1, ()),
+        (72, 104, 40, False, False, 1, (0, 1)),
+        (72, 104, 40, True, True, 2, (0, 1)),
+        (40, 72, 104, False, True, 2, ()),
+        (40, 72, 104, True, False, 1, ()),
     ]
 ]
-CASES.append(
+CASES += [
     Case(
-        "persistent matmul as tuned, of slices",
+        f"persistent matmul as tuned for {size} products, of slices",
         matmul_persistent,
         matmul_persistent_reference,
-        lambda rng, dtype: (rng.normal(280, 88, dtype=dtype)[:, 8:80], rng.normal(72, 272, dtype=dtype)),
+        lambda rng, dtype: (rng.normal(200, 88, dtype=dtype)[:, 8:80], rng.normal(72, 272, dtype=dtype)),
+        options={"configuration": TUNED.configuration(size)},
         usual=torch.matmul,
         dtypes=HALF,
     )
-)
+    for size in ("small", "large")
+]
 
 
 def _halves(*shape: int) -> torch.Tensor:

@@ -9,7 +9,15 @@ from lablib.kernels.matmul_split_k import matmul_split_k, matmul_split_k_referen
 
 from ..case import Build, Case, Refused
 
-SMALL = {"BLOCK_M": 16, "BLOCK_N": 32, "BLOCK_K": 16, "GROUP_M": 2, "num_warps": 4, "num_stages": 2}
+SMALL = {
+    "BLOCK_M": 16,
+    "BLOCK_N": 32,
+    "BLOCK_K": 16,
+    "GROUP_M": 2,
+    "num_warps": 4,
+    "num_stages": 2,
+    "per_multiprocessor": 1,
+}
 
 CASES = [
     Case(
@@ -19,27 +27,27 @@ CASES = [
         lambda rng, dtype, M=M, N=N, K=K: (rng.normal(M, K, dtype=dtype), rng.normal(N, K, dtype=dtype).T),
         options={"splits": splits, "configuration": SMALL},
         usual=torch.matmul,
+        dtypes=(torch.float16,),
     )
     # One part; an uneven last part; a part with nothing left to add; more parts than blocks of K.
-    for M, N, K, splits in [(20, 40, 50, 1), (20, 40, 75, 3), (1, 33, 80, 4), (16, 32, 20, 7)]
+    for M, N, K, splits in [(20, 40, 48, 1), (20, 40, 72, 3), (1, 40, 80, 4), (16, 32, 24, 7)]
 ]
 CASES.append(
     Case(
         "split-K matmul as tuned",
         matmul_split_k,
         matmul_split_k_reference,
-        lambda rng, dtype: (rng.normal(9, 300, dtype=dtype), rng.normal(300, 90, dtype=dtype)),
+        lambda rng, dtype: (rng.normal(304, 24, dtype=dtype).T, rng.normal(304, 88, dtype=dtype)),
         usual=torch.matmul,
+        dtypes=(torch.float16,),
     )
 )
 
 
-def _zeros(*shape: int) -> torch.Tensor:
-    return torch.zeros(shape, device=device.DEVICE)
-
-
+X = torch.zeros(8, 12, dtype=torch.float16, device=device.DEVICE)
 REFUSED = [
-    Refused(matmul_split_k, lambda: (_zeros(3, 4), _zeros(3, 4)), r"it got torch.float32 \(3, 4\) and torch.float32")
+    Refused(matmul_split_k, lambda: (X, X), r"it got torch.float16 \(8, 12\) and torch.float16 \(8, 12\)"),
+    Refused(matmul_split_k, lambda: (X, X.T), r"strides \(12, 1\) and \(1, 12\), K = 12, N = 8"),
 ]
 
 BUILDS = [
