@@ -19,7 +19,6 @@ def rows() -> Iterator[Row]:
     yield _row("matmul_grouped", matmul_grouped, 4096)
     yield _row("matmul_persistent", matmul_persistent, 4096, least_ratio=0.90)
     yield _row("matmul_grouped", matmul_grouped, 4095)
-    yield _row("matmul_grouped", matmul_grouped, 512, graph=True)
     yield _row("matmul_persistent", matmul_persistent, 512, graph=True)
 
 

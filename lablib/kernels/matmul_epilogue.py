@@ -8,10 +8,15 @@
 GELU is the usual approximation, z · sigmoid(√(8/π) · (z + 0.044715 · z³)), which equals the one by tanh.
 
 The finish costs time in which the matrix units stand still. So tiles are small enough for two programs on a
-multiprocessor: while one finishes, the other multiplies. And a tile is finished in column parts, which keeps few of its
-float32 values in registers and needs only a small buffer for R and Y.
+multiprocessor, of which one may finish while the other multiplies. And a tile is finished in column parts, which keeps
+few of its float32 values in registers and needs only a small buffer for R and Y.
 
-Binding roof: matrix throughput for large K; memory bandwidth for K below about 400 on an H200.
+Binding roof: matrix throughput for large K; memory bandwidth for K below about 330 on an H200.
+
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, M = N = 8192, K = 1024, bias, GELU and residual: 0.291 ms, level
+with torch.compile (0.288) and its max-autotune (0.289), ahead of `torch._addmm_activation` with R added after (0.309).
+The bare product takes 0.198. The finish takes 0.09 ms at K = 512 too, so nothing hides it: it is some twenty
+instructions an element. Fetching R before the product, or starting the two programs half a tile apart, gained nothing.
 
 Source: fused epilogues are those of NVIDIA's CUTLASS ("Efficient GEMM in CUTLASS", section "Epilogue"); GELU,
 Hendrycks and Gimpel, arXiv:1606.08415, section 2.

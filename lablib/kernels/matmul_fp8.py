@@ -11,6 +11,9 @@ here the sum never leaves them ("fast accumulation").
 
 Binding roof: matrix throughput (fp8) for large M, N, K.
 
+Measured on an H200 (torch 2.11, Triton 3.6), 8192³: 1330 TFLOP/s. `torch._scaled_mm`, which adds as fast, reaches 1326
+with one scale a matrix (cuBLAS); with scales of rows (CUTLASS) it is ahead, at 1411.
+
 Source: Micikevicius et al., "FP8 formats for deep learning", arXiv:2209.05433, section 3; for the accumulator's 14
 bits, DeepSeek-AI, "DeepSeek-V3 technical report", arXiv:2412.19437, section 3.3.2.
 """
@@ -21,7 +24,7 @@ import torch
 
 from lablib import device  # noqa: F401  (before triton)
 from lablib.gpu.cost import Cost
-from lablib.kernels.scaled import check_scaled, multiply_scaled
+from lablib.kernels.scaled import check_scaled, multiply_scaled, tile
 from lablib.kernels.tuned import Configuration, Tuned
 
 __all__ = ["matmul_fp8", "matmul_fp8_cost", "matmul_fp8_reference", "quantize_fp8"]
@@ -31,14 +34,11 @@ LARGEST = 448.0  # the largest number of e4m3
 
 TUNED = Tuned(
     {
-        ("sm_90", "3.6"): {
-            "any": {
-                "BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 128, "GROUP_M": 8, "STORES": 2,
-                "num_warps": 8, "num_stages": 4,
-            }
-        }
-    }
-)  # fmt: skip
+        ("sm_90", "3.6"): {"any": tile(128, 256, 128, stages=4)},
+        ("sm_100", "3.7"): {"any": tile(128, 256, 128, stages=3)},  # not measured; four stages do not fit there
+    },
+    candidates=(tile(128, 256, 128, stages=4), tile(128, 256, 128, stages=3), tile(128, 128, 128, stages=4)),
+)
 
 
 def quantize_fp8(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,13 +5,16 @@
 The tiles are those of `lablib.kernels.matmul`. Two things are new. Programs that run together compute tiles that lie
 together (`lablib.kernels.schedule`), so that they find their operands in the L2 cache:
 
-    a wave of 132 programs, GROUP_M = 8       reads  8 rows of tiles of A and 17 columns of B
+    a wave of 132 programs, GROUP_M = 16      reads 16 rows of tiles of A and 9 columns of B
     in row order over 32 columns of tiles            5 rows of A and all 32 columns of B
 
 And tiles are as large as registers allow: 128 × 256 in float32 are 128 registers a thread of 256 threads. Then each
-byte that is loaded into shared memory serves 85 multiplications, twice what 64 × 64 tiles get from it.
+element that is loaded into shared memory serves 85 multiplications; in tiles of 64 × 64 it serves 32.
 
 Binding roof: matrix throughput for large M, N, K.
+
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, 8192³: 697 TFLOP/s, cuBLAS 686 beside it. The shape of the tile
+matters more than the order: 256 × 128 gave 535, GROUP_M = 8 in place of 16 gave 693.
 
 Source: Triton's tutorial on matrix multiplication, "L2 cache optimizations"; for tile shapes, NVIDIA, "Efficient GEMM
 in CUTLASS", section "Hierarchical structure".
@@ -38,8 +41,8 @@ def _tile(M: int, N: int, K: int, group: int, warps: int, stages: int) -> Config
 
 
 TUNED = Tuned(
-    {("sm_90", "3.6"): {2: _tile(128, 256, 64, 8, 8, 3), 4: _tile(64, 64, 32, 8, 4, 3)}},
-    candidates=(_tile(128, 256, 64, 8, 8, 3), _tile(128, 128, 64, 8, 4, 4), _tile(64, 64, 32, 8, 4, 3)),
+    {("sm_90", "3.6"): {2: _tile(128, 256, 64, 16, 8, 4), 4: _tile(64, 64, 32, 8, 4, 3)}},
+    candidates=(_tile(128, 256, 64, 16, 8, 4), _tile(128, 128, 64, 8, 4, 4), _tile(64, 64, 32, 8, 4, 3)),
 )
 """By bytes an element."""
 

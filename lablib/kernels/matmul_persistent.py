@@ -14,6 +14,10 @@ tile are on their way while this one is stored.
 
 Binding roof: matrix throughput for large M, N, K.
 
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, 8192³: 710 TFLOP/s, beside it cuBLAS 686 and `matmul_grouped`
+697; 4096³: 743, cuBLAS 744; 512³ in a CUDA graph: 3.7 µs, cuBLAS 3.8. Outside a graph the host also encodes three
+descriptors a launch.
+
 Source: persistent programs are those of Gupta, Stuart and Owens, "A study of persistent threads style GPU programming",
 InPar 2012; in Triton, its tutorial "Persistent matmul".
 """
@@ -47,7 +51,11 @@ def _tile(M: int, N: int, K: int, group: int, stores: int, warps: int, stages: i
 
 
 TUNED = Tuned(
-    {("sm_90", "3.6"): {"large": _tile(128, 256, 64, 8, 2, 8, 4), "small": _tile(64, 64, 64, 8, 1, 4, 4)}},
+    {
+        ("sm_90", "3.6"): {"large": _tile(128, 256, 64, 8, 2, 8, 4), "small": _tile(64, 64, 128, 8, 1, 4, 3)},
+        # Not measured: one stage less, for there the stages of operands and the accumulator's copy share memory.
+        ("sm_100", "3.7"): {"large": _tile(128, 256, 64, 8, 2, 8, 3), "small": _tile(64, 64, 128, 8, 1, 4, 3)},
+    },
     candidates=(
         _tile(128, 256, 64, 8, 2, 8, 4),
         _tile(128, 256, 64, 16, 2, 8, 4),

@@ -11,6 +11,10 @@
 
 Binding roof: memory bandwidth. A product with M = 16 does 16 operations a byte of B; an H200 could do 200.
 
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, N = K = 8192, in CUDA graphs: 34.4 µs for M = 16 and 41.9 µs
+for M = 128, behind cuBLAS with 33.4 and 36.5. These have 128 tiles for 132 multiprocessors, and one part is best: half
+as many tiles in four parts took 37.1 and 55.1. Outside a graph, with the host's work, a call took about 60, cuBLAS 36.
+
 Source: Osama, Merrill, Cecka, Garland and Owens, "Stream-K", PPoPP 2023, section 3 (fixed splitting).
 """
 
@@ -46,7 +50,7 @@ def _tile(M: int, N: int, K: int, warps: int, stages: int, per_multiprocessor: i
     }  # fmt: skip
 
 
-TUNED = Tuned({("sm_90", "3.6"): {16: _tile(16, 128, 128, 4, 3, 2), 128: _tile(128, 128, 64, 8, 6, 1)}})
+TUNED = Tuned({("sm_90", "3.6"): {16: _tile(16, 64, 256, 4, 5, 1), 128: _tile(128, 64, 64, 4, 8, 1)}})
 """By the number of rows that a tile has to cover."""
 
 

@@ -18,7 +18,14 @@ from lablib.kernels.tuned import Configuration, Tuned
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
-__all__ = ["check_scaled", "multiply_scaled"]
+__all__ = ["check_scaled", "multiply_scaled", "tile"]
+
+
+def tile(M: int, N: int, K: int, stages: int) -> Configuration:
+    """A configuration of the kernel below."""
+    return {
+        "BLOCK_M": M, "BLOCK_N": N, "BLOCK_K": K, "GROUP_M": 8, "STORES": 2, "num_warps": 8, "num_stages": stages,
+    }  # fmt: skip
 
 
 @triton.jit

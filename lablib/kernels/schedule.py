@@ -40,19 +40,12 @@ def multiprocessors() -> int:
     return 2 if device.INTERPRETED else torch.cuda.get_device_properties(device.DEVICE).multi_processor_count
 
 
-def resident_programs(tiles: int, per_multiprocessor: int = 1) -> int:
-    """Programs of a persistent kernel: as many as run at a time, each of which takes every so-manyth tile.
-
-    Parameters
-    ----------
-    tiles
-        Tiles to compute; there are no more programs than that.
-    per_multiprocessor
-        Programs that one multiprocessor holds.
+def resident_programs(tiles: int) -> int:
+    """Programs of a persistent kernel: one a multiprocessor, each of which takes every so-manyth tile.
 
     Examples
     --------
     >>> resident_programs(1)
     1
     """
-    return min(tiles, multiprocessors() * per_multiprocessor)
+    return min(tiles, multiprocessors())

@@ -79,7 +79,7 @@ BUILDS = [
         "bias, GELU and residual of 8192",
         lambda: _large(8192, 8192, 1024),
         "_matmul_epilogue_kernel",
-        instructions={"sm_90": "HGMMA"},
-        targets=("sm_90",),
+        instructions={"sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        targets=("sm_90", "sm_100"),
     )
 ]

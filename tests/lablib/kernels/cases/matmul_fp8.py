@@ -60,14 +60,16 @@ REFUSED = [
 
 BUILDS = [
     Build(
-        "fp8 matmul of 8192",
-        lambda: matmul_fp8(
+        f"fp8 matmul of 8192, tuned for {gpu}",
+        lambda gpu=gpu, triton=triton: matmul_fp8(
             torch.empty(8192, 8192, dtype=torch.float8_e4m3fn, device="meta"),
             torch.empty(8192, 8192, dtype=torch.float8_e4m3fn, device="meta").T,
             *torch.empty(2, 8192, device="meta"),
+            configuration=TUNED.table[gpu, triton]["any"],
         ),
         "_scaled_kernel",
-        instructions={"sm_90": "QGMMA"},
-        targets=("sm_90",),
+        instructions={"sm_90": "QGMMA", "sm_100": "UTCQMMA"},
+        targets=(gpu,),
     )
+    for gpu, triton in TUNED.table
 ]

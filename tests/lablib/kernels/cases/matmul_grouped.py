@@ -57,7 +57,7 @@ BUILDS = [
         "grouped matmul of 4096",
         lambda: matmul_grouped(*torch.empty(2, 4096, 4096, dtype=torch.float16, device="meta")),
         "_matmul_grouped_kernel",
-        instructions={"sm_90": "HGMMA"},
-        targets=("sm_90",),
+        instructions={"sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        targets=("sm_90", "sm_100"),
     )
 ]

@@ -61,14 +61,16 @@ REFUSED = [
 
 BUILDS = [
     Build(
-        "int8 matmul of 8192",
-        lambda: matmul_int8(
+        f"int8 matmul of 8192, tuned for {gpu}",
+        lambda gpu=gpu, triton=triton: matmul_int8(
             torch.empty(8192, 8192, dtype=torch.int8, device="meta"),
             torch.empty(8192, 8192, dtype=torch.int8, device="meta").T,
             *torch.empty(2, 8192, device="meta"),
+            configuration=TUNED.table[gpu, triton]["any"],
         ),
         "_scaled_kernel",
         instructions={"sm_90": "IGMMA"},
-        targets=("sm_90",),
+        targets=(gpu,),
     )
+    for gpu, triton in TUNED.table
 ]

@@ -71,10 +71,13 @@ REFUSED = [
 
 BUILDS = [
     Build(
-        "persistent matmul of 8192",
-        lambda: matmul_persistent(*torch.empty(2, 8192, 8192, dtype=torch.float16, device="meta")),
+        f"persistent matmul of 8192, tuned for {gpu}",
+        lambda gpu=gpu, triton=triton: matmul_persistent(
+            *torch.empty(2, 8192, 8192, dtype=torch.float16, device="meta"), TUNED.table[gpu, triton]["large"]
+        ),
         "_matmul_persistent_kernel",
-        instructions={"sm_90": "HGMMA"},
-        targets=("sm_90",),
+        instructions={"sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        targets=(gpu,),
     )
+    for gpu, triton in TUNED.table
 ]
