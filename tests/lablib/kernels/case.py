@@ -29,6 +29,8 @@ class Case:
         ``arguments(rng, dtype)`` draws them; small ones, for the interpreter is slow.
     keywords : dict
         Keyword arguments of both calls.
+    options : dict
+        Keyword arguments of the kernel alone, such as block sizes.
     usual : callable, optional
         torch's own operation, whose error in the dtype at hand bounds the kernel's. The reference unless given.
     dtypes : tuple of torch.dtype
@@ -36,7 +38,7 @@ class Case:
     gradients : tuple of int
         Arguments with a gradient.
     cost : callable, optional
-        Takes the arguments. The least traffic, where the kernel claims that nothing is loaded or stored twice: the
+        Takes the arguments of the kernel. The least traffic, where the kernel claims that nothing is loaded or stored twice: the
         tracer's count of bytes must equal it.
     sectors : bool
         That every 32-byte sector which is moved is used whole.
@@ -51,6 +53,7 @@ class Case:
     reference: Callable[..., Any]
     arguments: Callable[[Rng, torch.dtype], tuple]
     keywords: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     usual: Callable[..., Any] | None = None
     dtypes: tuple[torch.dtype, ...] = FLOATS
     gradients: tuple[int, ...] = ()
@@ -58,6 +61,10 @@ class Case:
     sectors: bool = False
     deterministic: bool = True
     changed: tuple[int, ...] = ()
+
+    def run(self, args: tuple) -> Any:
+        """The kernel's result."""
+        return self.kernel(*args, **self.keywords, **self.options)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_it_agrees_with_its_oracle_and_leaves_its_inputs_alone(case: Case, dtype
     exact = case.reference(*tree_map(_exact, args), **case.keywords)
     usual = (case.usual or case.reference)(*tree_map(_copied, args), **case.keywords)
     before = tree_map(_copied, args)
-    actual = case.kernel(*args, **case.keywords)
+    actual = case.run(args)
     require_accurate(actual, exact, usual, case.name)
     for index, (now, then) in enumerate(zip(args, before, strict=True)):
         if index not in case.changed:
@@ -86,18 +86,18 @@ def test_its_gradients_agree(case: Case, dtype: torch.dtype) -> None:
         given = tuple(
             one.detach().requires_grad_() if index in case.gradients else one for index, one in enumerate(given)
         )
-        outputs = [one for one in tree_leaves(function(*given, **case.keywords)) if one.requires_grad]
+        outputs = [one for one in tree_leaves(function(given)) if one.requires_grad]
         upstream = [Rng(7).normal(*one.shape, dtype=dtype).to(one.dtype) for one in outputs]
         return list(torch.autograd.grad(outputs, [given[index] for index in case.gradients], upstream))
 
-    exact = gradients(case.reference, tree_map(_exact, args))
-    usual = gradients(case.usual or case.reference, tree_map(_copied, args))
-    require_accurate(gradients(case.kernel, args), exact, usual, f"the gradient of {case.name}")
+    exact = gradients(lambda given: case.reference(*given, **case.keywords), tree_map(_exact, args))
+    usual = gradients(lambda given: (case.usual or case.reference)(*given, **case.keywords), tree_map(_copied, args))
+    require_accurate(gradients(case.run, args), exact, usual, f"the gradient of {case.name}")
 
 
 @pytest.mark.parametrize(("case", "dtype"), _of("deterministic"))
 def test_two_calls_give_the_same_bits(case: Case, dtype: torch.dtype) -> None:
-    one, other = (tree_leaves(case.kernel(*_draw(case, dtype), **case.keywords)) for _ in range(2))
+    one, other = (tree_leaves(case.run(_draw(case, dtype))) for _ in range(2))
     assert all(map(torch.equal, one, other))
 
 
@@ -105,9 +105,9 @@ def test_two_calls_give_the_same_bits(case: Case, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(("case", "dtype"), _of("cost"))
 def test_it_moves_what_its_cost_model_says(case: Case, dtype: torch.dtype) -> None:
     args = _draw(case, dtype)
-    seen = trace(case.kernel, *args, **case.keywords)
+    seen = trace(case.run, args)
     assert case.cost is not None
-    assert seen.loaded_bytes + seen.stored_bytes == case.cost(*args, **case.keywords).bytes
+    assert seen.loaded_bytes + seen.stored_bytes == case.cost(*args, **case.keywords, **case.options).bytes
     if case.sectors:
         assert 32 * (seen.sectors("load") + seen.sectors("store")) == seen.loaded_bytes + seen.stored_bytes
 
