@@ -1,0 +1,172 @@
+"""Gradients of a convolution, both as convolutions of their own kind.
+
+    dx[q, c]           = sum_{tap, o} dy[q - tap, o] · weight[o, tap, c]    a convolution of dy, the weight turned
+    dweight[o, tap, c] = sum_p dy[p, o] · x[p + tap, c]                     a product along all pixels p
+
+dx needs no kernel: the taps are walked backwards and C_in and C_out change places. dweight is small and its sum is
+long, so every tile of it is shared by several programs, which take blocks of pixels in turn:
+
+            block 0  block 1  block 2  block 3
+    dy^T  ┌────────┬────────┬────────┬────────┐        program (tile, 0) adds blocks 0, 2, ...
+          │   ▒▒   │   ░░   │   ▒▒   │   ░░   │        program (tile, 1) adds blocks 1, 3, ...
+          └────────┴────────┴────────┴────────┘        the partial sums are added at the end, in order
+
+A strided convolution is one of stride 1 with pixels left out. A pixel that is left out has no gradient, so zeros
+are put between those of dy: simple, though it multiplies them as well.
+
+Binding roof: matrix throughput.
+
+Source: Chetlur et al., "cuDNN: efficient primitives for deep learning", arXiv:1410.0759, section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from lablib import device  # noqa: F401  (before triton)
+from lablib.kernels.conv_shapes import blocks, pixel_block, processors
+from lablib.kernels.tuned import Tuned
+
+import triton  # isort: skip
+import triton.language as tl  # isort: skip
+from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
+
+__all__ = ["Convolution", "weight_gradient"]
+
+CONFIGURATIONS = Tuned(
+    {
+        ("sm_90", "3.6"): {
+            2: {"BLOCK_OUT": 128, "BLOCK_C": 128, "PIXELS": 64, "num_warps": 8, "num_stages": 4},
+            4: {"BLOCK_OUT": 64, "BLOCK_C": 64, "PIXELS": 32, "num_warps": 8, "num_stages": 2},
+        },
+    }
+)
+
+
+@triton.jit
+def _weight_gradient_kernel(
+    grad_ptr, x_desc, sums_ptr, N, D, H, W, C_OUT, C_IN, GRAD_ROW,
+    padding_d, padding_h, padding_w, dilation_d, dilation_h, dilation_w,
+    KD: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_H: tl.constexpr, BLOCK_W: tl.constexpr,
+    BLOCK_OUT: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    """D, H and W are those of the output."""
+    PIXELS: tl.constexpr = BLOCK_N * BLOCK_D * BLOCK_H * BLOCK_W
+    TAPS: tl.constexpr = KD * KH * KW
+    tile, share, shares = tl.program_id(0), tl.program_id(1), tl.num_programs(1)
+    tap = tile % TAPS
+    c = tile // TAPS % tl.cdiv(C_IN, BLOCK_C) * BLOCK_C
+    out = tile // TAPS // tl.cdiv(C_IN, BLOCK_C) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
+    shift_d = tap // (KH * KW) * dilation_d - padding_d
+    shift_h = tap // KW % KH * dilation_h - padding_h
+    shift_w = tap % KW * dilation_w - padding_w
+    pixel = tl.arange(0, PIXELS)
+    in_w, in_h = pixel % BLOCK_W, pixel // BLOCK_W % BLOCK_H
+    in_d, in_n = pixel // (BLOCK_W * BLOCK_H) % BLOCK_D, pixel // (BLOCK_W * BLOCK_H * BLOCK_D)
+    d_blocks, h_blocks, w_blocks = tl.cdiv(D, BLOCK_D), tl.cdiv(H, BLOCK_H), tl.cdiv(W, BLOCK_W)
+    acc = tl.zeros((BLOCK_OUT, BLOCK_C), dtype=tl.float32)
+    for block in range(share, tl.cdiv(N, BLOCK_N) * d_blocks * h_blocks * w_blocks, shares):
+        w = block % w_blocks * BLOCK_W
+        h = block // w_blocks % h_blocks * BLOCK_H
+        d = block // w_blocks // h_blocks % d_blocks * BLOCK_D
+        n = block // w_blocks // h_blocks // d_blocks * BLOCK_N
+        x = x_desc.load([n, d + shift_d, h + shift_h, w + shift_w, c]).reshape(PIXELS, BLOCK_C)
+        inside = (n + in_n < N) & (d + in_d < D) & (h + in_h < H) & (w + in_w < W)
+        row = (((n + in_n).to(tl.int64) * D + d + in_d) * H + h + in_h) * W + w + in_w
+        grad_ptrs = grad_ptr + row[:, None] * GRAD_ROW + out[None, :]
+        grad = tl.load(grad_ptrs, mask=inside[:, None] & (out < C_OUT)[None, :], other=0.0)
+        acc = tl.dot(grad.T, x, acc, input_precision="ieee")
+    columns = c + tl.arange(0, BLOCK_C)
+    at = ((share.to(tl.int64) * C_OUT + out[:, None]) * TAPS + tap) * C_IN + columns[None, :]
+    tl.store(sums_ptr + at, acc, mask=(out < C_OUT)[:, None] & (columns < C_IN)[None, :])
+
+
+def weight_gradient(
+    x: torch.Tensor,
+    grad: torch.Tensor,
+    taps: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> torch.Tensor:
+    """Gradient of the weight of a convolution over three axes with stride 1.
+
+    Parameters
+    ----------
+    x
+        Shape (N, C_in, D, H, W).
+    grad
+        Shape (N, C_out, D_out, H_out, W_out), dtype of ``x``: gradient of the output.
+    taps
+        Shape of the weight along the axes: (KD, KH, KW).
+    padding, dilation
+        One number an axis.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (C_out, C_in, KD, KH, KW), dtype of ``x``. Two calls give the same bits.
+    """
+    C_IN, C_OUT = x.shape[1], grad.shape[1]
+    x, grad = (_rows_of_whole_vectors(one.permute(0, 2, 3, 4, 1)) for one in (x, grad))
+    size = grad.shape[:4]
+    configuration = dict(CONFIGURATIONS.configuration(x.element_size()))
+    BLOCK_OUT, BLOCK_C = configuration["BLOCK_OUT"], configuration["BLOCK_C"]
+    block = pixel_block(size, configuration.pop("PIXELS"))
+    tiles = triton.cdiv(C_OUT, BLOCK_OUT) * triton.cdiv(C_IN, BLOCK_C) * taps[0] * taps[1] * taps[2]
+    shares = min(blocks(size, block), max(1, processors(x) // tiles))
+    sums = torch.empty((shares, C_OUT, *taps, C_IN), dtype=torch.float32, device=x.device)
+    _weight_gradient_kernel[(tiles, shares)](
+        grad, TensorDescriptor.from_tensor(x, [*block, BLOCK_C]), sums, *size, C_OUT, C_IN, grad.shape[4],
+        *padding, *dilation, KD=taps[0], KH=taps[1], KW=taps[2],
+        BLOCK_N=block[0], BLOCK_D=block[1], BLOCK_H=block[2], BLOCK_W=block[3], **configuration,
+    )  # fmt: skip
+    return sums.sum(0).to(x.dtype).permute(0, 4, 1, 2, 3)
+
+
+def _rows_of_whole_vectors(x: torch.Tensor) -> torch.Tensor:
+    """``x``, contiguous, with as many zero channels as make its rows multiples of 16 bytes."""
+    return F.pad(x, (0, -x.shape[-1] % (16 // x.element_size()))).contiguous()
+
+
+class Convolution(torch.autograd.Function):
+    """A convolution with its gradients, over two or three axes.
+
+    ``product(x, weight, bias, stride, padding, dilation)`` computes it, and the gradient of ``x``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, product: Callable[..., torch.Tensor], x, weight, bias, *options) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.product, ctx.options = product, options
+        return product(x, weight, bias, *options)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        (x, weight), (stride, padding, dilation) = ctx.saved_tensors, ctx.options
+        (grad,), taps = grads, weight.shape[2:]
+        reach = [d * (k - 1) for d, k in zip(dilation, taps, strict=True)]
+        grad_x = grad_weight = grad_bias = None
+        if ctx.needs_input_grad[3]:
+            grad_bias = grad.sum([0, *range(2, grad.dim())])
+        if max(stride) > 1:
+            size = [n + 2 * p - r for n, p, r in zip(x.shape[2:], padding, reach, strict=True)]
+            spread = grad.new_zeros((grad.shape[0], *size, grad.shape[1])).movedim(-1, 1)
+            spread[(..., *(slice(None, None, s) for s in stride))] = grad
+            grad = spread
+        ones = (1,) * len(stride)
+        if ctx.needs_input_grad[1]:
+            turned = weight.flip(*range(2, weight.dim())).transpose(0, 1)
+            outside = tuple(r - p for r, p in zip(reach, padding, strict=True))
+            grad_x = ctx.product(grad, turned, None, ones, outside, dilation)
+        if ctx.needs_input_grad[2]:
+            missing = 3 - len(stride)  # two axes are three, with a depth of 1
+            deep = [one.reshape(*one.shape[:2], *(1,) * missing, *one.shape[2:]) for one in (x, grad)]
+            grad_weight = weight_gradient(
+                *deep, (1,) * missing + taps, (0,) * missing + padding, (1,) * missing + dilation
+            ).reshape(weight.shape)
+        return None, grad_x, grad_weight, grad_bias, None, None, None
