@@ -1,4 +1,4 @@
-"""Convolutions over three axes: the shape of a video network's middle, and one shorter than a launch."""
+"""Convolutions over three axes: the shape of a video network's middle, its gradients, and one shorter than a launch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.kernel_row import Row
+from benchmarks.kernel_rows.conv2d import gradients
 from lablib.kernels.conv3d import conv3d, conv3d_cost
 
 
 def rows() -> Iterator[Row]:
     torch.backends.cudnn.benchmark = True
     yield _row(8, 128, (16, 56, 56), 128, least_ratio=0.75)
+    yield gradients("conv3d", conv3d, F.conv3d, *_arguments(8, 128, (16, 56, 56), 128))
     yield _row(1, 64, (8, 14, 14), 64, least_ratio=1 / 1.1, graph=True)
 
 
-def _row(N: int, C: int, size: tuple[int, int, int], C_out: int, least_ratio: float, graph: bool = False) -> Row:
+def _arguments(N: int, C: int, size: tuple[int, int, int], C_out: int) -> tuple[torch.Tensor, torch.Tensor]:
     x = torch.randn(N, C, *size, device="cuda")
     weight = torch.randn(C_out, C, 3, 3, 3, device="cuda") / (27 * C) ** 0.5
     x, weight = (one.bfloat16().to(memory_format=torch.channels_last_3d) for one in (x, weight))
+    return x, weight
+
+
+def _row(N: int, C: int, size: tuple[int, int, int], C_out: int, least_ratio: float, graph: bool = False) -> Row:
+    x, weight = _arguments(N, C, size, C_out)
 
     def exact() -> torch.Tensor:
         with torch.backends.cudnn.flags(allow_tf32=False):

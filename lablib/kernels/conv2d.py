@@ -36,30 +36,20 @@ from lablib.gpu.cost import Cost
 from lablib.kernels.conv_gather import conv_gather
 from lablib.kernels.conv_gradients import Convolution
 from lablib.kernels.conv_shapes import (
-    blocks,
-    describable,
+    channels_last,
     output_size,
     per_axis,
-    pixel_block,
     processors,
     require_convolution,
+    tiling,
+    whole_vectors,
 )
-from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 __all__ = ["conv2d", "conv2d_cost", "conv2d_reference"]
-
-CONFIGURATIONS = Tuned(
-    {
-        ("sm_90", "3.6"): {
-            2: {"BLOCK_OUT": 128, "PIXELS": 256, "BLOCK_C": 64, "num_warps": 8, "num_stages": 3},
-            4: {"BLOCK_OUT": 64, "PIXELS": 64, "BLOCK_C": 32, "num_warps": 8, "num_stages": 2},
-        },
-    }
-)
 
 
 def conv2d_reference(
@@ -115,9 +105,10 @@ def _conv2d_kernel(
         h = tile // out_blocks // w_blocks % h_blocks * BLOCK_H
         n = tile // out_blocks // w_blocks // h_blocks * BLOCK_N
         acc = tl.zeros((BLOCK_OUT, PIXELS), dtype=tl.float32)
-        for step in range(KH * KW * C_BLOCKS):  # one loop, not three: only the innermost is pipelined
-            tap = step // C_BLOCKS
-            c = (step - tap * C_BLOCKS) * BLOCK_C
+        # One loop, as only the innermost is pipelined; the taps last, as they meet nearly the same pixels.
+        for step in range(C_BLOCKS * KH * KW):
+            c = step // (KH * KW) * BLOCK_C
+            tap = step % (KH * KW)
             row = h + tap // KW * dilation_h - padding_h
             column = w + tap % KW * dilation_w - padding_w
             # Channels past C_IN are zeros in x, so it does not matter that the weight's go on with the next tap.
@@ -135,20 +126,16 @@ def _product(x, weight, bias, stride, padding, dilation) -> torch.Tensor:
     N, C_IN, *size = x.shape
     C_OUT, _, *taps = weight.shape
     size_out = output_size(size, taps, stride, padding, dilation)
-    pixels = x.permute(0, 2, 3, 1).contiguous()
-    rows = weight.permute(0, 2, 3, 1).reshape(C_OUT, -1).contiguous()
-    y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
-    if max(stride) > 1 or not describable(pixels, rows, y):
+    if max(stride) > 1 or not whole_vectors(x.element_size(), C_IN, C_OUT):
         options = ((1, *stride), (0, *padding), (1, *dilation))
         return conv_gather(x.unsqueeze(2), weight.unsqueeze(2), bias, *options).squeeze(2)
-    configuration = dict(CONFIGURATIONS.configuration(x.element_size()))
-    BLOCK_OUT, BLOCK_C = configuration["BLOCK_OUT"], configuration["BLOCK_C"]
-    block = pixel_block(y.shape[:3], configuration.pop("PIXELS"))
-    tiles = blocks(y.shape[:3], block) * triton.cdiv(C_OUT, BLOCK_OUT)
+    pixels, weights = channels_last(x), channels_last(weight).view(C_OUT, -1)
+    y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
+    configuration, block, tiles = tiling(y, C_IN)
     _conv2d_kernel[(min(tiles, processors(x)),)](
-        TensorDescriptor.from_tensor(pixels, [*block, BLOCK_C]),
-        TensorDescriptor.from_tensor(rows, [BLOCK_OUT, BLOCK_C]),
-        TensorDescriptor.from_tensor(y, [*block, BLOCK_OUT]),
+        TensorDescriptor.from_tensor(pixels, [*block, configuration["BLOCK_C"]]),
+        TensorDescriptor.from_tensor(weights, [configuration["BLOCK_OUT"], configuration["BLOCK_C"]]),
+        TensorDescriptor.from_tensor(y, [*block, configuration["BLOCK_OUT"]]),
         bias, N, *size_out, C_OUT, *padding, *dilation, C_IN=C_IN, KH=taps[0], KW=taps[1],
         BLOCK_N=block[0], BLOCK_H=block[1], BLOCK_W=block[2], **configuration,
     )  # fmt: skip

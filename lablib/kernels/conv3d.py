@@ -29,30 +29,20 @@ from lablib.gpu.cost import Cost
 from lablib.kernels.conv_gather import conv_gather
 from lablib.kernels.conv_gradients import Convolution
 from lablib.kernels.conv_shapes import (
-    blocks,
-    describable,
+    channels_last,
     output_size,
     per_axis,
-    pixel_block,
     processors,
     require_convolution,
+    tiling,
+    whole_vectors,
 )
-from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 __all__ = ["conv3d", "conv3d_cost", "conv3d_reference"]
-
-CONFIGURATIONS = Tuned(
-    {
-        ("sm_90", "3.6"): {
-            2: {"BLOCK_OUT": 128, "PIXELS": 256, "BLOCK_C": 64, "num_warps": 8, "num_stages": 3},
-            4: {"BLOCK_OUT": 64, "PIXELS": 64, "BLOCK_C": 32, "num_warps": 8, "num_stages": 2},
-        },
-    }
-)
 
 
 def conv3d_reference(
@@ -103,9 +93,10 @@ def _conv3d_kernel(
         d = tile // out_blocks // w_blocks // h_blocks % d_blocks * BLOCK_D
         n = tile // out_blocks // w_blocks // h_blocks // d_blocks * BLOCK_N
         acc = tl.zeros((BLOCK_OUT, PIXELS), dtype=tl.float32)
-        for step in range(KD * KH * KW * C_BLOCKS):  # one loop, not four: only the innermost is pipelined
-            tap = step // C_BLOCKS
-            c = (step - tap * C_BLOCKS) * BLOCK_C
+        # One loop, as only the innermost is pipelined; the taps last, as they meet nearly the same pixels.
+        for step in range(C_BLOCKS * KD * KH * KW):
+            c = step // (KD * KH * KW) * BLOCK_C
+            tap = step % (KD * KH * KW)
             plane = d + tap // (KH * KW) * dilation_d - padding_d
             row = h + tap // KW % KH * dilation_h - padding_h
             column = w + tap % KW * dilation_w - padding_w
@@ -124,19 +115,15 @@ def _product(x, weight, bias, stride, padding, dilation) -> torch.Tensor:
     N, C_IN, *size = x.shape
     C_OUT, _, *taps = weight.shape
     size_out = output_size(size, taps, stride, padding, dilation)
-    pixels = x.permute(0, 2, 3, 4, 1).contiguous()
-    rows = weight.permute(0, 2, 3, 4, 1).reshape(C_OUT, -1).contiguous()
-    y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
-    if max(stride) > 1 or not describable(pixels, rows, y):
+    if max(stride) > 1 or not whole_vectors(x.element_size(), C_IN, C_OUT):
         return conv_gather(x, weight, bias, stride, padding, dilation)
-    configuration = dict(CONFIGURATIONS.configuration(x.element_size()))
-    BLOCK_OUT, BLOCK_C = configuration["BLOCK_OUT"], configuration["BLOCK_C"]
-    block = pixel_block(y.shape[:4], configuration.pop("PIXELS"))
-    tiles = blocks(y.shape[:4], block) * triton.cdiv(C_OUT, BLOCK_OUT)
+    pixels, weights = channels_last(x), channels_last(weight).view(C_OUT, -1)
+    y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
+    configuration, block, tiles = tiling(y, C_IN)
     _conv3d_kernel[(min(tiles, processors(x)),)](
-        TensorDescriptor.from_tensor(pixels, [*block, BLOCK_C]),
-        TensorDescriptor.from_tensor(rows, [BLOCK_OUT, BLOCK_C]),
-        TensorDescriptor.from_tensor(y, [*block, BLOCK_OUT]),
+        TensorDescriptor.from_tensor(pixels, [*block, configuration["BLOCK_C"]]),
+        TensorDescriptor.from_tensor(weights, [configuration["BLOCK_OUT"], configuration["BLOCK_C"]]),
+        TensorDescriptor.from_tensor(y, [*block, configuration["BLOCK_OUT"]]),
         bias, N, *size_out, C_OUT, *padding, *dilation, C_IN=C_IN, KD=taps[0], KH=taps[1], KW=taps[2],
         BLOCK_N=block[0], BLOCK_D=block[1], BLOCK_H=block[2], BLOCK_W=block[3], **configuration,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch
 
 from lablib import device  # noqa: F401  (before triton)
-from lablib.kernels.conv_shapes import output_size
+from lablib.kernels.conv_shapes import fitted, output_size
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -33,8 +33,9 @@ __all__ = ["conv_gather"]
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            2: {"BLOCK_P": 128, "BLOCK_OUT": 128, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3},
-            4: {"BLOCK_P": 64, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 4, "num_stages": 2},
+            "vectors": {"BLOCK_P": 128, "BLOCK_OUT": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 4},
+            "elements": {"BLOCK_P": 128, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 4, "num_stages": 2},
+            "float32": {"BLOCK_P": 64, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 8, "num_stages": 2},
         },
     }
 )
@@ -60,15 +61,16 @@ def _conv_gather_kernel(
     acc = tl.zeros((BLOCK_P, BLOCK_OUT), dtype=tl.float32)
     for first in range(0, K, BLOCK_K):
         k = first + tl.arange(0, BLOCK_K)
-        kw = k // C_IN % KW * dilation_w
-        kh = k // (C_IN * KW) % KH * dilation_h
-        kd = k // (C_IN * KW * KH) * dilation_d
+        tap = (k // C_IN)[None, :]
+        if C_IN % BLOCK_K == 0:  # all of one tap: the test below is one a pixel, not one an element
+            tap = first // C_IN
+        kd, kh, kw = tap // (KW * KH) * dilation_d, tap // KW % KH * dilation_h, tap % KW * dilation_w
         step = kd.to(tl.int64) * x_stride_d + kh.to(tl.int64) * x_stride_h + kw.to(tl.int64) * x_stride_w
-        step += (k % C_IN).to(tl.int64) * x_stride_c
-        at_d, at_h, at_w = d[:, None] + kd[None, :], h[:, None] + kh[None, :], w[:, None] + kw[None, :]
+        step += (k % C_IN)[None, :].to(tl.int64) * x_stride_c
+        at_d, at_h, at_w = d[:, None] + kd, h[:, None] + kh, w[:, None] + kw
         inside = (at_d >= 0) & (at_d < D) & (at_h >= 0) & (at_h < H) & (at_w >= 0) & (at_w < W)
         inside &= (pixel < pixels)[:, None] & (k < K)[None, :]
-        x = tl.load(x_ptr + base[:, None] + step[None, :], mask=inside, other=0.0)
+        x = tl.load(x_ptr + base[:, None] + step, mask=inside, other=0.0)
         weights = weight_ptr + out.to(tl.int64)[None, :] * K + k[:, None]
         weight = tl.load(weights, mask=(out < C_OUT)[None, :] & (k < K)[:, None], other=0.0)
         acc = tl.dot(x, weight, acc, input_precision="ieee")
@@ -115,7 +117,10 @@ def conv_gather(
     size_out = output_size(size, taps, stride, padding, dilation)
     y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
     pixels = N * size_out[0] * size_out[1] * size_out[2]
-    configuration = CONFIGURATIONS.configuration(x.element_size())
+    # Channels of whole vectors are loaded 8 at a time, others one at a time, with an address each: smaller tiles.
+    case = "float32" if x.dtype == torch.float32 else "elements" if C_IN % 8 else "vectors"
+    configuration = dict(CONFIGURATIONS.configuration(case))
+    configuration["BLOCK_OUT"] = fitted(configuration["BLOCK_OUT"], C_OUT)
     grid = (triton.cdiv(pixels, configuration["BLOCK_P"]), triton.cdiv(C_OUT, configuration["BLOCK_OUT"]))
     _conv_gather_kernel[grid](
         x, weight.permute(0, 2, 3, 4, 1).contiguous(), bias, y, pixels, *size, *size_out, C_OUT, *x.stride(),

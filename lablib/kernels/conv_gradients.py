@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 
 from lablib import device  # noqa: F401  (before triton)
-from lablib.kernels.conv_shapes import blocks, pixel_block, processors
+from lablib.kernels.conv_shapes import blocks, channels_last, fitted, pixel_block, processors
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -40,11 +40,26 @@ __all__ = ["Convolution", "weight_gradient"]
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            2: {"BLOCK_OUT": 128, "BLOCK_C": 128, "PIXELS": 64, "num_warps": 8, "num_stages": 4},
-            4: {"BLOCK_OUT": 64, "BLOCK_C": 64, "PIXELS": 32, "num_warps": 8, "num_stages": 2},
+            2: {"BLOCK_OUT": 128, "BLOCK_C": 128, "PIXELS": 64, "num_warps": 8, "num_stages": 3},
+            4: {"BLOCK_OUT": 64, "BLOCK_C": 32, "PIXELS": 32, "num_warps": 8, "num_stages": 2},
         },
     }
 )
+
+MOST_SHARES = 16
+
+
+@triton.jit
+def _place(
+    column, C_BLOCKS, BLOCK_C, padding_d, padding_h, padding_w, dilation_d, dilation_h, dilation_w,
+    KH: tl.constexpr, KW: tl.constexpr,
+):  # fmt: skip
+    """Where a column of dweight, a tap and a block of channels, finds its pixels of x: the move, and the channel."""
+    tap = column // C_BLOCKS
+    move_d = tap // (KH * KW) * dilation_d - padding_d
+    move_h = tap // KW % KH * dilation_h - padding_h
+    move_w = tap % KW * dilation_w - padding_w
+    return move_d, move_h, move_w, column % C_BLOCKS * BLOCK_C
 
 
 @triton.jit
@@ -57,33 +72,49 @@ def _weight_gradient_kernel(
 ):  # fmt: skip
     """D, H and W are those of the output."""
     PIXELS: tl.constexpr = BLOCK_N * BLOCK_D * BLOCK_H * BLOCK_W
-    TAPS: tl.constexpr = KD * KH * KW
-    tile, share, shares = tl.program_id(0), tl.program_id(1), tl.num_programs(1)
-    tap = tile % TAPS
-    c = tile // TAPS % tl.cdiv(C_IN, BLOCK_C) * BLOCK_C
-    out = tile // TAPS // tl.cdiv(C_IN, BLOCK_C) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
-    shift_d = tap // (KH * KW) * dilation_d - padding_d
-    shift_h = tap // KW % KH * dilation_h - padding_h
-    shift_w = tap % KW * dilation_w - padding_w
+    C_BLOCKS = tl.cdiv(C_IN, BLOCK_C)
+    columns = KD * KH * KW * C_BLOCKS
+    share, shares = tl.program_id(1), tl.num_programs(1)
+    # Two columns a program: each block of dy serves both, which saves a quarter of the loads.
+    left = tl.program_id(0) % tl.cdiv(columns, 2) * 2
+    left_d, left_h, left_w, left_c = _place(
+        left, C_BLOCKS, BLOCK_C, padding_d, padding_h, padding_w, dilation_d, dilation_h, dilation_w, KH, KW
+    )
+    right_d, right_h, right_w, right_c = _place(
+        left + 1, C_BLOCKS, BLOCK_C, padding_d, padding_h, padding_w, dilation_d, dilation_h, dilation_w, KH, KW
+    )
+    out = tl.program_id(0) // tl.cdiv(columns, 2) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)
     pixel = tl.arange(0, PIXELS)
     in_w, in_h = pixel % BLOCK_W, pixel // BLOCK_W % BLOCK_H
     in_d, in_n = pixel // (BLOCK_W * BLOCK_H) % BLOCK_D, pixel // (BLOCK_W * BLOCK_H * BLOCK_D)
+    in_block = ((in_n.to(tl.int64) * D + in_d) * H + in_h) * W + in_w
+    grad_ptrs = grad_ptr + in_block[:, None] * GRAD_ROW + out[None, :]
     d_blocks, h_blocks, w_blocks = tl.cdiv(D, BLOCK_D), tl.cdiv(H, BLOCK_H), tl.cdiv(W, BLOCK_W)
-    acc = tl.zeros((BLOCK_OUT, BLOCK_C), dtype=tl.float32)
+    acc_left = tl.zeros((BLOCK_OUT, BLOCK_C), dtype=tl.float32)
+    acc_right = tl.zeros((BLOCK_OUT, BLOCK_C), dtype=tl.float32)
     for block in range(share, tl.cdiv(N, BLOCK_N) * d_blocks * h_blocks * w_blocks, shares):
         w = block % w_blocks * BLOCK_W
         h = block // w_blocks % h_blocks * BLOCK_H
         d = block // w_blocks // h_blocks % d_blocks * BLOCK_D
         n = block // w_blocks // h_blocks // d_blocks * BLOCK_N
-        x = x_desc.load([n, d + shift_d, h + shift_h, w + shift_w, c]).reshape(PIXELS, BLOCK_C)
+        x_left = x_desc.load([n, d + left_d, h + left_h, w + left_w, left_c]).reshape(PIXELS, BLOCK_C)
+        x_right = x_desc.load([n, d + right_d, h + right_h, w + right_w, right_c]).reshape(PIXELS, BLOCK_C)
+        # dy comes by pointers: a descriptor's box would be reshaped, and go through registers as a left operand.
         inside = (n + in_n < N) & (d + in_d < D) & (h + in_h < H) & (w + in_w < W)
-        row = (((n + in_n).to(tl.int64) * D + d + in_d) * H + h + in_h) * W + w + in_w
-        grad_ptrs = grad_ptr + row[:, None] * GRAD_ROW + out[None, :]
-        grad = tl.load(grad_ptrs, mask=inside[:, None] & (out < C_OUT)[None, :], other=0.0)
-        acc = tl.dot(grad.T, x, acc, input_precision="ieee")
-    columns = c + tl.arange(0, BLOCK_C)
-    at = ((share.to(tl.int64) * C_OUT + out[:, None]) * TAPS + tap) * C_IN + columns[None, :]
-    tl.store(sums_ptr + at, acc, mask=(out < C_OUT)[:, None] & (columns < C_IN)[None, :])
+        begin = (((n.to(tl.int64) * D + d) * H + h) * W + w) * GRAD_ROW
+        grad = tl.load(grad_ptrs + begin, mask=inside[:, None] & (out < C_OUT)[None, :], other=0.0)
+        acc_left = tl.dot(grad.T, x_left, acc_left, input_precision="ieee")
+        acc_right = tl.dot(grad.T, x_right, acc_right, input_precision="ieee")
+    sums_ptrs = sums_ptr + (share.to(tl.int64) * C_OUT + out[:, None]) * KD * KH * KW * C_IN
+    _store_column(sums_ptrs, acc_left, left, columns, C_BLOCKS, out, C_OUT, C_IN, BLOCK_C)
+    _store_column(sums_ptrs, acc_right, left + 1, columns, C_BLOCKS, out, C_OUT, C_IN, BLOCK_C)
+
+
+@triton.jit
+def _store_column(row_ptrs, acc, column, columns, C_BLOCKS, out, C_OUT, C_IN, BLOCK_C: tl.constexpr):
+    c = column % C_BLOCKS * BLOCK_C + tl.arange(0, BLOCK_C)
+    inside = (out < C_OUT)[:, None] & (c < C_IN)[None, :] & (column < columns)
+    tl.store(row_ptrs + column // C_BLOCKS * C_IN + c[None, :], acc, mask=inside)
 
 
 def weight_gradient(
@@ -112,13 +143,16 @@ def weight_gradient(
         Shape (C_out, C_in, KD, KH, KW), dtype of ``x``. Two calls give the same bits.
     """
     C_IN, C_OUT = x.shape[1], grad.shape[1]
-    x, grad = (_rows_of_whole_vectors(one.permute(0, 2, 3, 4, 1)) for one in (x, grad))
+    x, grad = (channels_last(_padded(one)) for one in (x, grad))
     size = grad.shape[:4]
     configuration = dict(CONFIGURATIONS.configuration(x.element_size()))
-    BLOCK_OUT, BLOCK_C = configuration["BLOCK_OUT"], configuration["BLOCK_C"]
+    configuration["BLOCK_C"] = BLOCK_C = fitted(configuration["BLOCK_C"], C_IN)
     block = pixel_block(size, configuration.pop("PIXELS"))
-    tiles = triton.cdiv(C_OUT, BLOCK_OUT) * triton.cdiv(C_IN, BLOCK_C) * taps[0] * taps[1] * taps[2]
-    shares = min(blocks(size, block), max(1, processors(x) // tiles))
+    columns = taps[0] * taps[1] * taps[2] * triton.cdiv(C_IN, BLOCK_C)
+    tiles = triton.cdiv(C_OUT, configuration["BLOCK_OUT"]) * triton.cdiv(columns, 2)
+    # Few enough that the sums stay small, and so many that the last wave of programs is nearly full.
+    shares = min(range(1, MOST_SHARES + 1), key=lambda shares: triton.cdiv(tiles * shares, processors(x)) / shares)
+    shares = min(shares, blocks(size, block))
     sums = torch.empty((shares, C_OUT, *taps, C_IN), dtype=torch.float32, device=x.device)
     _weight_gradient_kernel[(tiles, shares)](
         grad, TensorDescriptor.from_tensor(x, [*block, BLOCK_C]), sums, *size, C_OUT, C_IN, grad.shape[4],
@@ -128,9 +162,10 @@ def weight_gradient(
     return sums.sum(0).to(x.dtype).permute(0, 4, 1, 2, 3)
 
 
-def _rows_of_whole_vectors(x: torch.Tensor) -> torch.Tensor:
-    """``x``, contiguous, with as many zero channels as make its rows multiples of 16 bytes."""
-    return F.pad(x, (0, -x.shape[-1] % (16 // x.element_size()))).contiguous()
+def _padded(x: torch.Tensor) -> torch.Tensor:
+    """``x`` with as many channels of zeros as make rows of channels multiples of 16 bytes."""
+    missing = -x.shape[1] % (16 // x.element_size())
+    return F.pad(x, (0, 0) * (x.dim() - 2) + (0, missing)) if missing else x
 
 
 class Convolution(torch.autograd.Function):

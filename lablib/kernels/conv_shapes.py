@@ -1,4 +1,4 @@
-"""Sizes that convolutions share: outputs, blocks of pixels, and what a tensor descriptor can describe."""
+"""What convolutions share: sizes of outputs, blocks of pixels, tiles, and layouts for tensor descriptors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,32 @@ from math import prod
 
 import torch
 
-__all__ = ["blocks", "describable", "output_size", "per_axis", "pixel_block", "processors", "require_convolution"]
+from lablib.kernels.tuned import Tuned
+
+import triton  # isort: skip
+
+__all__ = [
+    "blocks",
+    "channels_last",
+    "fitted",
+    "output_size",
+    "per_axis",
+    "pixel_block",
+    "processors",
+    "require_convolution",
+    "tiling",
+    "whole_vectors",
+]
+
+TILES = Tuned(
+    {
+        ("sm_90", "3.6"): {
+            "many": {"BLOCK_OUT": 128, "PIXELS": 256, "BLOCK_C": 64, "num_warps": 8, "num_stages": 3},
+            "few": {"BLOCK_OUT": 128, "PIXELS": 128, "BLOCK_C": 64, "num_warps": 8, "num_stages": 4},
+            "float32": {"BLOCK_OUT": 128, "PIXELS": 64, "BLOCK_C": 16, "num_warps": 8, "num_stages": 3},
+        },
+    }
+)
 
 
 def per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
@@ -57,14 +82,55 @@ def processors(like: torch.Tensor) -> int:
     return torch.cuda.get_device_properties(like.device).multi_processor_count if like.is_cuda else 2
 
 
-def describable(*tensors: torch.Tensor) -> bool:
-    """Whether tensor descriptors can describe the tensors: addresses and rows are multiples of 16 bytes."""
-    return all(
-        one.data_ptr() % 16 == 0
-        and one.stride(-1) == 1
-        and all(stride * one.element_size() % 16 == 0 for stride in one.stride()[:-1])
-        for one in tensors
-    )
+def fitted(block: int, size: int, least: int = 16) -> int:
+    """``block``, or the power of two that covers ``size`` where that is smaller."""
+    return min(block, max(least, triton.next_power_of_2(size)))
+
+
+def tiling(y: torch.Tensor, C_in: int) -> tuple[dict[str, int], tuple[int, ...], int]:
+    """How a convolution by descriptors is cut.
+
+    Parameters
+    ----------
+    y
+        The output with channels last, shape (N, ..., C_out).
+    C_in
+        Channels of the input.
+
+    Returns
+    -------
+    configuration : dict
+        ``BLOCK_OUT`` output channels and ``BLOCK_C`` input channels, and the launch's options.
+    block : tuple of int
+        Pixels of a tile along each axis of ``y`` but the last.
+    tiles : int
+        Their number.
+    """
+
+    def cut(case: str) -> tuple[dict[str, int], tuple[int, ...], int]:
+        chosen = dict(TILES.configuration(case))
+        # 64 rows are the least that Hopper's matrix instruction takes.
+        chosen |= {"BLOCK_OUT": fitted(chosen["BLOCK_OUT"], C_out, 64), "BLOCK_C": fitted(chosen["BLOCK_C"], C_in)}
+        block = pixel_block(size, chosen.pop("PIXELS"))
+        return chosen, block, blocks((*size, C_out), (*block, chosen["BLOCK_OUT"]))
+
+    size, C_out = tuple(y.shape[:-1]), y.shape[-1]
+    if y.dtype == torch.float32:
+        return cut("float32")
+    # Half the tile is worth it where twice the tiles still run at once.
+    many = cut("many")
+    return many if 2 * many[-1] > processors(y) else cut("few")
+
+
+def whole_vectors(itemsize: int, *channels: int) -> bool:
+    """Whether rows of channels are multiples of 16 bytes, as tensor descriptors need."""
+    return all(count * itemsize % 16 == 0 for count in channels)
+
+
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """``x``, shape (N, C, ...), as contiguous (N, ..., C) at an address for tensor descriptors; copied if need be."""
+    x = x.movedim(1, -1).contiguous()
+    return x.clone() if x.data_ptr() % 16 else x
 
 
 def require_convolution(

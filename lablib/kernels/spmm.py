@@ -38,14 +38,7 @@ import triton.language as tl  # isort: skip
 
 __all__ = ["spmm", "spmm_cost", "spmm_reference", "transposed"]
 
-CONFIGURATIONS = Tuned(
-    {
-        ("sm_90", "3.6"): {
-            4: {"BLOCK_E": 16, "BLOCK_D": 128, "SEGMENT": 512, "num_warps": 1},
-            2: {"BLOCK_E": 16, "BLOCK_D": 128, "SEGMENT": 512, "num_warps": 1},
-        },
-    }
-)
+CONFIGURATIONS = Tuned({("sm_90", "3.6"): {"": {"BLOCK_E": 8, "BLOCK_D": 128, "SEGMENT": 128, "num_warps": 1}}})
 
 
 def spmm_reference(offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -195,7 +188,7 @@ def _row_of_edges(offsets: torch.Tensor, edges: int) -> torch.Tensor:
 def _product(offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     M, D = len(offsets) - 1, x.shape[1]
     y = torch.empty((M, D), dtype=x.dtype, device=x.device)
-    configuration = dict(CONFIGURATIONS.configuration(x.element_size()))
+    configuration = dict(CONFIGURATIONS.configuration(""))
     configuration["BLOCK_D"] = min(configuration["BLOCK_D"], triton.next_power_of_2(D))
     segments, slices = len(columns) // configuration["SEGMENT"], triton.cdiv(D, configuration["BLOCK_D"])
     sums = torch.empty((segments, D), dtype=torch.float32, device=x.device)

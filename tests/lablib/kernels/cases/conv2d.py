@@ -34,6 +34,12 @@ def _sliced(rng: Rng, dtype: torch.dtype) -> tuple:
     return x, rng.normal(8, 16, 3, 3, dtype=dtype)
 
 
+def _odd_address(rng: Rng, dtype: torch.dtype) -> tuple:
+    """Channels last and contiguous, but not where a descriptor may begin."""
+    x = rng.normal(1 + 5 * 6 * 16, dtype=dtype)[1:].view(1, 5, 6, 16).permute(0, 3, 1, 2)
+    return x, rng.normal(8, 16, 1, 3, dtype=dtype)
+
+
 def _cost(x: torch.Tensor, weight: torch.Tensor) -> Cost:
     return conv2d_cost(
         x.shape[0], x.shape[1], x.shape[2:], weight.shape[0], weight.shape[2:], x.shape[2:], x.element_size()
@@ -54,6 +60,7 @@ CASES = [
     _case("conv2d with another step along each axis", (2, 16, 5, 6), (8, 16, 3, 2), padding=(3, 0), dilation=(1, 2)),
     _case("conv2d of odd channels", (5, 3, 6, 5), (5, 3, 2, 2), bias=False),
     _case("conv2d with strides", (1, 8, 6, 5), (72, 8, 2, 3), stride=(2, 3), padding=(1, 2)),
+    Case("conv2d at an odd address", conv2d, conv2d_reference, _odd_address, {"dilation": 2}, usual=F.conv2d),
     Case("conv2d of a slice", conv2d, conv2d_reference, _sliced, {"padding": 1}, usual=F.conv2d),
     Case(
         "conv2d of one tap and one tile",
