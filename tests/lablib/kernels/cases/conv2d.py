@@ -98,7 +98,7 @@ if device.INTERPRETED:
 
 
 def _meta(*shape: int) -> torch.Tensor:
-    return torch.empty(shape, dtype=torch.bfloat16, device="meta")
+    return torch.empty(shape, dtype=torch.float16, device="meta")
 
 
 BUILDS = [
@@ -113,14 +113,12 @@ BUILDS = [
         "conv2d of 256 channels, strided",
         lambda: conv2d(_meta(64, 56, 56, 256).permute(0, 3, 1, 2), _meta(256, 256, 3, 3), stride=2, padding=1),
         "_conv_gather_kernel",
-        instructions={"sm_80": "HMMA", "sm_90": "HGMMA"},
-        targets=("sm_80", "sm_90"),
+        instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
     ),
     Build(
         "conv2d of 3 channels",
         lambda: conv2d(_meta(64, 3, 224, 224), _meta(64, 3, 7, 7), stride=2, padding=3),
         "_conv_gather_kernel",
-        instructions={"sm_80": "HMMA", "sm_90": "HGMMA"},
-        targets=("sm_80", "sm_90"),
+        instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
     ),
 ]
