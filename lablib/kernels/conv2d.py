@@ -16,8 +16,8 @@ by the tap. The copy engine fetches such a box at once, and gives zeros where it
         └─────────────────┘
 
 The weight is the left operand because the right one may come in a box of any rank: Triton reads a right operand from
-shared memory where the copy left it, but would take a reshaped left one through registers. Programs are persistent: one
-a multiprocessor, so that the copies of the next tile start while this one is stored.
+shared memory, where the copy left it, but takes a reshaped left one through registers. Programs are persistent, one a
+multiprocessor: a tile of y is still on its way to memory when the copies for the next one start.
 
 Binding roof: matrix throughput (each input serves C_out · KH · KW multiplications).
 
@@ -95,6 +95,7 @@ def _conv2d_kernel(
 ):  # fmt: skip
     """H and W are those of the output."""
     PIXELS: tl.constexpr = BLOCK_N * BLOCK_H * BLOCK_W
+    TAPS: tl.constexpr = KH * KW
     C_BLOCKS: tl.constexpr = (C_IN + BLOCK_C - 1) // BLOCK_C
     out_blocks, h_blocks, w_blocks = tl.cdiv(C_OUT, BLOCK_OUT), tl.cdiv(H, BLOCK_H), tl.cdiv(W, BLOCK_W)
     tiles = tl.cdiv(N, BLOCK_N) * h_blocks * w_blocks * out_blocks
@@ -106,9 +107,9 @@ def _conv2d_kernel(
         n = tile // out_blocks // w_blocks // h_blocks * BLOCK_N
         acc = tl.zeros((BLOCK_OUT, PIXELS), dtype=tl.float32)
         # One loop, as only the innermost is pipelined; the taps last, as they meet nearly the same pixels.
-        for step in range(C_BLOCKS * KH * KW):
-            c = step // (KH * KW) * BLOCK_C
-            tap = step % (KH * KW)
+        for step in range(C_BLOCKS * TAPS):
+            c_block = step // TAPS
+            c, tap = c_block * BLOCK_C, step - c_block * TAPS
             row = h + tap // KW * dilation_h - padding_h
             column = w + tap % KW * dilation_w - padding_w
             # Channels past C_IN are zeros in x, so it does not matter that the weight's go on with the next tap.

@@ -82,6 +82,7 @@ def _conv3d_kernel(
 ):  # fmt: skip
     """D, H and W are those of the output."""
     PIXELS: tl.constexpr = BLOCK_N * BLOCK_D * BLOCK_H * BLOCK_W
+    TAPS: tl.constexpr = KD * KH * KW
     C_BLOCKS: tl.constexpr = (C_IN + BLOCK_C - 1) // BLOCK_C
     d_blocks, h_blocks, w_blocks = tl.cdiv(D, BLOCK_D), tl.cdiv(H, BLOCK_H), tl.cdiv(W, BLOCK_W)
     out_blocks = tl.cdiv(C_OUT, BLOCK_OUT)
@@ -94,9 +95,9 @@ def _conv3d_kernel(
         n = tile // out_blocks // w_blocks // h_blocks // d_blocks * BLOCK_N
         acc = tl.zeros((BLOCK_OUT, PIXELS), dtype=tl.float32)
         # One loop, as only the innermost is pipelined; the taps last, as they meet nearly the same pixels.
-        for step in range(C_BLOCKS * KD * KH * KW):
-            c = step // (KD * KH * KW) * BLOCK_C
-            tap = step % (KD * KH * KW)
+        for step in range(C_BLOCKS * TAPS):
+            c_block = step // TAPS
+            c, tap = c_block * BLOCK_C, step - c_block * TAPS
             plane = d + tap // (KH * KW) * dilation_d - padding_d
             row = h + tap // KW % KH * dilation_h - padding_h
             column = w + tap % KW * dilation_w - padding_w

@@ -11,8 +11,6 @@ import torch
 
 from lablib.kernels.tuned import Tuned
 
-import triton  # isort: skip
-
 __all__ = [
     "blocks",
     "channels_last",
@@ -84,7 +82,7 @@ def processors(like: torch.Tensor) -> int:
 
 def fitted(block: int, size: int, least: int = 16) -> int:
     """``block``, or the power of two that covers ``size`` where that is smaller."""
-    return min(block, max(least, triton.next_power_of_2(size)))
+    return min(block, max(least, 1 << (size - 1).bit_length()))
 
 
 def tiling(y: torch.Tensor, C_in: int) -> tuple[dict[str, int], tuple[int, ...], int]:
