@@ -16,10 +16,16 @@ by the tap. The copy engine fetches such a box at once, and gives zeros where it
         └─────────────────┘
 
 The weight is the left operand because the right one may come in a box of any rank: Triton reads a right operand from
-shared memory, where the copy left it, but takes a reshaped left one through registers. Programs are persistent, one a
+shared memory, where the copy left it, but takes a reshaped left one through registers (tried: one of four such kernels
+gave wrong numbers with Triton 3.6). Programs are persistent, one a
 multiprocessor: a tile of y is still on its way to memory when the copies for the next one start.
 
 Binding roof: matrix throughput (each input serves C_out · KH · KW multiplications).
+
+On an H200 (Triton 3.6, cuDNN of torch 2.11), 64 × 256 × 56² with 256 × 3² weights in bfloat16: 0.32 ms, 741 TFLOP/s,
+0.97 of cuDNN; its gradients 0.72 ms, 0.87 of cuDNN. With 64 channels 0.92 of cuDNN. float32 is multiplied in float32,
+without matrix units, at less than a quarter of cuDNN's speed. A launch from Python takes longer than small problems on
+the GPU: those need a CUDA graph.
 
 Source: Chetlur et al., "cuDNN: efficient primitives for deep learning", arXiv:1410.0759, section 3.
 """

@@ -6,13 +6,17 @@
     times the elements of x and is never built: a program computes the addresses of its tile and gathers it.
 
            k ──>  tap 0        tap 1
-    p   ┌───────────────┬───────────────┐     address of X[p, k] = base(p) + step(k):
-    │   │ x[p + tap, c] │               │     two vectors, computed once a tile; only the test
-    v   └───────────────┴───────────────┘     whether a tap lies outside needs the whole tile.
+    p   ┌───────────────┬───────────────┐     address of X[p, k] = base(p) + step(k): two vectors, not a
+    │   │ x[p + tap, c] │               │     matrix. Where blocks of k are of one tap each, one test
+    v   └───────────────┴───────────────┘     a pixel tells whether the tap lies outside x.
 
-Binding roof: matrix throughput, in theory. In practice the addresses and masks: every element of X costs a few integer
-operations, which descriptors (conv2d.py, conv3d.py) leave to the copy engine. A convolution over two axes is one over
-three with a depth of 1.
+Binding roof: matrix throughput, in theory. In practice loading: threads compute every address and copy 16 bytes each,
+which descriptors (conv2d.py, conv3d.py) leave to the copy engine. A convolution over two axes is one over three with a
+depth of 1.
+
+On an H200 (Triton 3.6, cuDNN of torch 2.11) in bfloat16: 64 × 256 × 56² with 256 × 3² weights and stride 2 0.12 ms,
+0.72 of cuDNN; the first layer of a ResNet, 64 × 3 × 224² with 64 × 7² weights and stride 2, 0.14 ms, 3.2 times as fast
+as cuDNN. Testing once a pixel instead of once an element changed nothing in the first.
 
 Source: Chetlur et al., "cuDNN: efficient primitives for deep learning", arXiv:1410.0759, section 3.
 """

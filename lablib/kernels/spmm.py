@@ -4,11 +4,11 @@
 
 A program owns one row and a slice of the features, and gathers a block of neighbours at a time:
 
-    offsets   0     3 4        9             x, a slice of BLOCK_D features
-              ├─────┼─┼────────┤                 ┌──────┐
-    columns   7 0 2 5 1 3 4 6 8                  │▒▒▒▒▒▒│ row columns[e]
-              └─────┘ └────────┘                 │      │ ...
-              row 0     row 2       ──gather──>  │▒▒▒▒▒▒│ row columns[e + BLOCK_E - 1]
+    offsets   0     3 4         9              x, a slice of BLOCK_D features
+    columns   7 0 2 5 1 3 4 6 8                  ┌──────┐
+              └─┬─┘ │ └───┬───┘                  │▒▒▒▒▒▒│ row columns[e]
+              row 0 1   row 2     ──gather──>    │      │ ...
+                                                 │▒▒▒▒▒▒│ row columns[e + BLOCK_E - 1]
                                                  └──────┘ ──times values, sum over the block──>  y[m, slice]
 
 Graphs have hubs, and one program would still walk along a hub's row when all others are done. So the edges are also cut
@@ -16,8 +16,12 @@ at multiples of SEGMENT, wherever the rows are: a first kernel sums each segment
 row's program then adds those sums and the edges left over at both ends. No order depends on timing: two calls give the
 same bits.
 
-Binding roof: bandwidth of the L2 cache. Every edge gathers a row of x, far more than x itself. Slices are the grid's
-slow axis, so that at any time only a slice of x is in use, and it stays in the cache.
+Binding roof: bandwidth of the L2 cache. Every edge gathers a row of x, far more than x itself.
+
+On an H200 (Triton 3.6, cuSPARSE of torch 2.11), 131072 nodes, 4 million edges, 128 features, degrees alike / with a
+power law: float32 0.34 / 0.28 ms, 1.33 / 1.31 times as fast as cuSPARSE; bfloat16 0.19 / 0.22 ms, 1.80 / 1.64 times.
+Slices of 64 features, whose part of x stays in the cache, are faster where degrees are alike (0.27 ms in float32) and
+slower with a power law (0.32). Loading the next columns early, or pipelining the gathers through shared memory, lost.
 
 Source: the two ways to share out the work, by rows and by edges, are those of Yang, Buluc and Owens, "Design principles
 for sparse matrix multiplication on the GPU", Euro-Par 2018, arXiv:1803.08601, section 4.
