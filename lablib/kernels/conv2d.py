@@ -17,8 +17,8 @@ by the tap. The copy engine fetches such a box at once, and gives zeros where it
 
 The weight is the left operand because the right one may come in a box of any rank: Triton reads a right operand from
 shared memory, where the copy left it, but takes a reshaped left one through registers (tried: one of four such kernels
-gave wrong numbers with Triton 3.6). Programs are persistent, one a
-multiprocessor: a tile of y is still on its way to memory when the copies for the next one start.
+gave wrong numbers with Triton 3.6). Programs are persistent, one a multiprocessor: a tile of y is still on its way to
+memory when the copies for the next one start.
 
 Binding roof: matrix throughput (each input serves C_out · KH · KW multiplications).
 

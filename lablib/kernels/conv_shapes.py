@@ -128,6 +128,8 @@ def whole_vectors(itemsize: int, *channels: int) -> bool:
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """``x``, shape (N, C, ...), as contiguous (N, ..., C) at an address for tensor descriptors; copied if need be."""
     x = x.movedim(1, -1).contiguous()
+    # An axis of one element may have any stride, until a view gives it the usual one: descriptors look at it.
+    x = x.flatten().view(x.shape)
     return x.clone() if x.data_ptr() % 16 else x
 
 

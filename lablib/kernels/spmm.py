@@ -42,7 +42,7 @@ import triton.language as tl  # isort: skip
 
 __all__ = ["spmm", "spmm_cost", "spmm_reference", "transposed"]
 
-CONFIGURATIONS = Tuned({("sm_90", "3.6"): {"": {"BLOCK_E": 8, "BLOCK_D": 128, "SEGMENT": 128, "num_warps": 1}}})
+CONFIGURATIONS = Tuned({("sm_90", "3.6"): {"all": {"BLOCK_E": 8, "BLOCK_D": 128, "SEGMENT": 128, "num_warps": 1}}})
 
 
 def spmm_reference(offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -96,8 +96,7 @@ def _segment_kernel(
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr, SEGMENT: tl.constexpr,
 ):  # fmt: skip
     segment = tl.program_id(0).to(tl.int64)
-    start = segment * SEGMENT
-    end = start + SEGMENT
+    start, end = segment * SEGMENT, (segment + 1) * SEGMENT
     row = _row_of(offsets_ptr, start, M, FANOUT=64)
     if tl.load(offsets_ptr + row + 1) >= end:
         features = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
@@ -137,7 +136,7 @@ def _edge_product_kernel(
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """out[e] = sum_d a[rows[e], d] · b[columns[e], d], the gradient of the values."""
-    edge = tl.program_id(0) * BLOCK_E + tl.arange(0, BLOCK_E)
+    edge = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     row = tl.load(rows_ptr + edge, mask=edge < edges, other=0).to(tl.int64)
     column = tl.load(columns_ptr + edge, mask=edge < edges, other=0).to(tl.int64)
     total = tl.zeros((BLOCK_E,), dtype=tl.float32)
@@ -192,7 +191,7 @@ def _row_of_edges(offsets: torch.Tensor, edges: int) -> torch.Tensor:
 def _product(offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     M, D = len(offsets) - 1, x.shape[1]
     y = torch.empty((M, D), dtype=x.dtype, device=x.device)
-    configuration = dict(CONFIGURATIONS.configuration(""))
+    configuration = dict(CONFIGURATIONS.configuration("all"))
     configuration["BLOCK_D"] = min(configuration["BLOCK_D"], triton.next_power_of_2(D))
     segments, slices = len(columns) // configuration["SEGMENT"], triton.cdiv(D, configuration["BLOCK_D"])
     sums = torch.empty((segments, D), dtype=torch.float32, device=x.device)
@@ -236,11 +235,11 @@ def spmm(offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, x: 
     [[4.0, 6.0], [0.0, 0.0], [3.0, 4.0]]
     """
     vectors = offsets.dim() == columns.dim() == values.dim() == 1 and len(offsets) > 0
-    if not vectors or columns.shape != values.shape or x.dim() != 2 or x.stride(1) != 1:
+    if not vectors or columns.shape != values.shape or x.dim() != 2 or x.stride(1) != 1 or not x.numel():
+        shapes = ", ".join(str(tuple(one.shape)) for one in (offsets, columns, values, x))
         raise ValueError(
-            "spmm takes offsets (M + 1,), columns and values (edges,), and x (N, D) with unit stride along D; it got "
-            f"{tuple(offsets.shape)}, {tuple(columns.shape)}, {tuple(values.shape)}, {tuple(x.shape)} with strides "
-            f"{x.stride()}."
+            "spmm takes offsets (M + 1,), columns and values (edges,), and x (N, D), not empty and with unit stride "
+            f"along D; it got {shapes}, the last with strides {x.stride()}."
         )
     integers = (torch.int32, torch.int64)
     if offsets.dtype not in integers or columns.dtype not in integers or values.dtype != x.dtype:

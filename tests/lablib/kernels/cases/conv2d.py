@@ -58,6 +58,7 @@ CASES = [
     ),
     _case("conv2d of 3 × 3 taps", (1, 24, 6, 7), (40, 24, 3, 3), padding=1),
     _case("conv2d with another step along each axis", (2, 16, 5, 6), (8, 16, 3, 2), padding=(3, 0), dilation=(1, 2)),
+    _case("conv2d of one pixel", (3, 16, 1, 1), (8, 16, 1, 1)),
     _case("conv2d of odd channels", (5, 3, 6, 5), (5, 3, 2, 2), bias=False),
     _case("conv2d with strides", (1, 8, 6, 5), (72, 8, 2, 3), stride=(2, 3), padding=(1, 2)),
     Case("conv2d at an odd address", conv2d, conv2d_reference, _odd_address, {"dilation": 2}, usual=F.conv2d),

@@ -83,6 +83,7 @@ def _integers(*shape: int) -> torch.Tensor:
 REFUSED = [
     Refused(spmm, lambda: (_integers(3), _integers(4), _zeros(5), _zeros(2, 8)), r"it got \(3,\), \(4,\), \(5,\)"),
     Refused(spmm, lambda: (_integers(3), _integers(4), _zeros(4), _zeros(8, 2).T), "unit stride along D"),
+    Refused(spmm, lambda: (_integers(3), _integers(4), _zeros(4), _zeros(8, 0)), r"not empty .* \(8, 0\)"),
     Refused(spmm, lambda: (_zeros(3), _integers(4), _zeros(4), _zeros(2, 8)), "in int32 or int64"),
     Refused(spmm, lambda: (_integers(3), _integers(4), _zeros(4).half(), _zeros(2, 8)), "values in the dtype of x"),
 ]
