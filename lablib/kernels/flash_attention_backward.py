@@ -17,6 +17,10 @@ are computed twice, seven products for the five that the equations need.
 
 Binding roof: matrix throughput.
 
+Reached on an H200 (torch 2.11, Triton 3.6, bfloat16, causal), forward and backward together: 459 TFLOP/s for 4096 and
+506 for 16384 positions at D = 128, 378 for 4096 at D = 64. That is 1.89, 1.83 and 1.62 times FlashAttention-2, and
+0.95, 0.88 and 0.98 of cuDNN: the two products more are not free.
+
 Source: Dao, "FlashAttention-2", arXiv:2307.08691, section 3.1 (algorithm 2); the two passes are those of Triton's and
 PyTorch's own kernels.
 """
@@ -47,6 +51,12 @@ import triton.language as tl  # isort: skip
 
 __all__ = ["flash_attention_gradients"]
 
+INTERPRETED = {(head_dim, itemsize): {"BLOCK_M": 32, "BLOCK_N": 32} for head_dim in (64, 128) for itemsize in (2, 4)}
+CANDIDATES = tuple(
+    {"BLOCK_M": BLOCK_M, "BLOCK_N": BLOCK_N, "num_warps": num_warps, "num_stages": num_stages}
+    for BLOCK_M, BLOCK_N, num_warps in ((64, 64, 4), (128, 64, 4), (128, 64, 8), (64, 128, 8))
+    for num_stages in (2, 3, 5)
+)
 QUERIES = Tuned(
     {
         ("sm_90", "3.6"): {
@@ -55,10 +65,9 @@ QUERIES = Tuned(
             (64, 4): {"BLOCK_M": 32, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1},
             (128, 4): {"BLOCK_M": 32, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1},
         },
-        ("interpreter", ""): {
-            (head_dim, itemsize): {"BLOCK_M": 32, "BLOCK_N": 32} for head_dim in (64, 128) for itemsize in (2, 4)
-        },
-    }
+        ("interpreter", ""): INTERPRETED,
+    },
+    CANDIDATES,
 )
 KEYS = Tuned(
     {
@@ -68,10 +77,9 @@ KEYS = Tuned(
             (64, 4): {"BLOCK_M": 32, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1},
             (128, 4): {"BLOCK_M": 32, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1},
         },
-        ("interpreter", ""): {
-            (head_dim, itemsize): {"BLOCK_M": 32, "BLOCK_N": 32} for head_dim in (64, 128) for itemsize in (2, 4)
-        },
-    }
+        ("interpreter", ""): INTERPRETED,
+    },
+    CANDIDATES,
 )
 """Both by head dimension and bytes an element."""
 
@@ -130,22 +138,16 @@ def _queries_kernel(
     delta = tl.sum(o.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta_ptr + row_offsets, delta, mask=inside)
     lse = tl.load(lse_ptr + row_offsets, mask=inside, other=float("inf"))
-    begin, full_begin, full_end, end = visible_keys(first, last, length_q, length_k, window, CAUSAL, WINDOWED, BLOCK_N)
+    bounds = visible_keys(first, last, length_q, length_k, window, CAUSAL, WINDOWED, BLOCK_N)
     positions = rows + length_k - length_q
     dq = tl.zeros((BLOCK_M, HEAD_DIM), dtype=tl.float32)
-    if WINDOWED:
-        dq = _add_keys(
-            dq, q, do, lse, delta, k_desc, v_desc, batch, head // group, start_k, positions, begin, full_begin,
-            length_k, window, scale_log2, True, CAUSAL, WINDOWED, PACKED, BLOCK_N, HEAD_DIM,
-        )  # fmt: skip
-    dq = _add_keys(
-        dq, q, do, lse, delta, k_desc, v_desc, batch, head // group, start_k, positions, full_begin, full_end,
-        length_k, window, scale_log2, False, CAUSAL, WINDOWED, PACKED, BLOCK_N, HEAD_DIM,
-    )  # fmt: skip
-    dq = _add_keys(
-        dq, q, do, lse, delta, k_desc, v_desc, batch, head // group, start_k, positions, full_end, end,
-        length_k, window, scale_log2, True, CAUSAL, WINDOWED, PACKED, BLOCK_N, HEAD_DIM,
-    )  # fmt: skip
+    for part in tl.static_range(3):
+        if WINDOWED or part > 0:
+            dq = _add_keys(
+                dq, q, do, lse, delta, k_desc, v_desc, batch, head // group, start_k, positions,
+                bounds[part], bounds[part + 1], length_k, window, scale_log2,
+                part != 1, CAUSAL, WINDOWED, PACKED, BLOCK_N, HEAD_DIM,
+            )  # fmt: skip
     tl.store(dq_ptr + offsets, (dq * scale).to(dq_ptr.dtype.element_ty), mask=inside[:, None])
 
 
@@ -204,28 +206,17 @@ def _keys_kernel(
     keys = first + tl.arange(0, BLOCK_N)
     k = k_desc.load([batch, head_kv, start_k + first, 0]).reshape(BLOCK_N, HEAD_DIM)
     v = v_desc.load([batch, head_kv, start_k + first, 0]).reshape(BLOCK_N, HEAD_DIM)
-    begin, full_begin, full_end, end = visible_queries(
-        first, last, length_q, length_k, window, CAUSAL, WINDOWED, BLOCK_M
-    )
+    bounds = visible_queries(first, last, length_q, length_k, window, CAUSAL, WINDOWED, BLOCK_M)
     dk = tl.zeros((BLOCK_N, HEAD_DIM), dtype=tl.float32)
     dv = tl.zeros((BLOCK_N, HEAD_DIM), dtype=tl.float32)
     for head in range(head_kv * group, (head_kv + 1) * group):
-        if CAUSAL:
-            dk, dv = _add_queries(
-                dk, dv, k, v, q_desc, do_desc, lse_desc, delta_desc, batch, head, start_q, start_row, keys,
-                begin, full_begin, length_q, length_k, window, scale_log2,
-                True, CAUSAL, WINDOWED, PACKED, BLOCK_M, HEAD_DIM,
-            )  # fmt: skip
-        dk, dv = _add_queries(
-            dk, dv, k, v, q_desc, do_desc, lse_desc, delta_desc, batch, head, start_q, start_row, keys,
-            full_begin, full_end, length_q, length_k, window, scale_log2,
-            False, CAUSAL, WINDOWED, PACKED, BLOCK_M, HEAD_DIM,
-        )  # fmt: skip
-        dk, dv = _add_queries(
-            dk, dv, k, v, q_desc, do_desc, lse_desc, delta_desc, batch, head, start_q, start_row, keys,
-            full_end, end, length_q, length_k, window, scale_log2,
-            True, CAUSAL, WINDOWED, PACKED, BLOCK_M, HEAD_DIM,
-        )  # fmt: skip
+        for part in tl.static_range(3):
+            if CAUSAL or part > 0:
+                dk, dv = _add_queries(
+                    dk, dv, k, v, q_desc, do_desc, lse_desc, delta_desc, batch, head, start_q, start_row, keys,
+                    bounds[part], bounds[part + 1], length_q, length_k, window, scale_log2,
+                    part != 1, CAUSAL, WINDOWED, PACKED, BLOCK_M, HEAD_DIM,
+                )  # fmt: skip
     at = (start_k + keys).to(tl.int64)[:, None]
     columns = tl.arange(0, HEAD_DIM)[None, :]
     offsets = batch.to(tl.int64) * dk_stride_b + head_kv.to(tl.int64) * dk_stride_h + at * dk_stride_s + columns

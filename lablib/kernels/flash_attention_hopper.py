@@ -2,9 +2,9 @@
 
     S = scale · Q Kᵀ,   P = softmax(S) over the visible keys,   O = P V
 
-In a program of `flash_attention` the softmax stands between two products, and only another program can use the matrix
-unit meanwhile. Here one program does both at a time. What Triton schedules by itself is written out, with Gluon,
-Triton's lower level:
+In a program of `flash_attention_forward` the softmax stands between two products, and only another program can use
+the matrix unit meanwhile. Here one program does both at a time. What Triton schedules by itself is written out, with
+Gluon, Triton's lower level:
 
     warp 8         K0 V0  K1 V1  K2 V2 ...         loads into a ring of STAGES tiles, as far ahead as these are free
 
@@ -18,6 +18,10 @@ Each tile of the ring has two barriers: `ready`, which the copy completes, and `
 when it has read the tile. Registers move from the loading warp to the warpgroups, which need 240 a thread.
 
 Binding roof: matrix throughput.
+
+Reached on an H200 (torch 2.11, Triton 3.6, bfloat16, D = 128), in TFLOP/s and times cuDNN: 603 and 1.11 for 4096
+positions causal, 649 and 1.03 full, 698 and 1.20 for 16384 positions causal; 1.55 to 1.86 times FlexAttention. Tiles of
+64 keys, in three or four stages, came to 494 to 555 TFLOP/s.
 
 Source: Shah et al., "FlashAttention-3", arXiv:2407.08608, sections 3.1 and 3.2, without the ping-pong of warpgroups.
 """
@@ -53,7 +57,10 @@ ROWS = 64  # of a warpgroup: those of one matrix instruction
 CONSUMERS = 2  # warpgroups: with 240 registers a thread, no more fit
 HEAD_DIM = 128
 
-CONFIGURATIONS = Tuned({("sm_90", "3.6"): {"all": {"BLOCK_N": 128, "STAGES": 2}}})
+CONFIGURATIONS = Tuned(
+    {("sm_90", "3.6"): {"all": {"BLOCK_N": 128, "STAGES": 2}}},
+    candidates=({"BLOCK_N": 128, "STAGES": 2}, {"BLOCK_N": 64, "STAGES": 3}, {"BLOCK_N": 64, "STAGES": 4}),
+)
 
 
 @gluon.jit
@@ -88,7 +95,7 @@ def _soften(
     s, m, total, positions, n, length_k, window, scale_log2,
     MASKED: gl.constexpr, CAUSAL: gl.constexpr, WINDOWED: gl.constexpr,
 ):  # fmt: skip
-    """One step of the online softmax; see `flash_attention`."""
+    """One step of the online softmax; see `flash_attention_forward`."""
     if MASKED:
         BLOCK_N: gl.constexpr = s.shape[1]
         keys = n + gl.arange(0, BLOCK_N, layout=gl.SliceLayout(0, s.type.layout))
@@ -177,19 +184,13 @@ def _consume(
         p, m, total, _ = _soften(s, m, total, positions, n, length_k, window, scale_log2, True, CAUSAL, WINDOWED)
         p = gl.convert_layout(p.to(q_smem.dtype), gl.DotOperandLayout(0, O_LAYOUT, 2))
         mbarrier.wait(k_ready.index(1), 0, pred=tiles > 1)
-        acc, p, m, total = _walk(
-            acc, p, m, total, q, k_smem, v_smem, k_ready, k_free, v_ready, v_free, positions, begin, tiles,
-            1, masked, length_k, window, scale_log2, True, CAUSAL, WINDOWED,
-        )  # fmt: skip
-        acc, p, m, total = _walk(
-            acc, p, m, total, q, k_smem, v_smem, k_ready, k_free, v_ready, v_free, positions, begin, tiles,
-            masked, full, length_k, window, scale_log2, False, CAUSAL, WINDOWED,
-        )  # fmt: skip
-        if WINDOWED:
-            acc, p, m, total = _walk(
-                acc, p, m, total, q, k_smem, v_smem, k_ready, k_free, v_ready, v_free, positions, begin, tiles,
-                full, tiles, length_k, window, scale_log2, True, CAUSAL, WINDOWED,
-            )  # fmt: skip
+        bounds = (1, masked, full, tiles)
+        for part in gl.static_range(3):
+            if WINDOWED or part < 2:
+                acc, p, m, total = _walk(
+                    acc, p, m, total, q, k_smem, v_smem, k_ready, k_free, v_ready, v_free, positions, begin, tiles,
+                    bounds[part], bounds[part + 1], length_k, window, scale_log2, part != 1, CAUSAL, WINDOWED,
+                )  # fmt: skip
         slot = (tiles - 1) % STAGES
         mbarrier.wait(v_ready.index(slot), (tiles - 1) // STAGES & 1)
         v = v_smem.index(slot).reshape([BLOCK_N, HEAD_DIM])

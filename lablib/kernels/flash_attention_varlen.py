@@ -17,6 +17,9 @@ zero, so that not even a NaN gets across.
 
 Binding roof: matrix throughput, as for one length; the longest sequence decides how many programs are started.
 
+Reached on an H200 (torch 2.11, Triton 3.6, bfloat16): 483 TFLOP/s for 12 sequences of 64 to 8192 positions, causal,
+D = 128; 1.65 times torch's varlen_attn, which is FlashAttention-2.
+
 Source: the interface is that of Dao, "FlashAttention-2", arXiv:2307.08691, and its variable length functions.
 """
 
@@ -29,12 +32,9 @@ import torch
 from lablib import device  # noqa: F401  (before triton)
 from lablib.gpu.cost import Cost
 from lablib.kernels.attention_tiles import Packing, check_attention
-from lablib.kernels.flash_attention import (
-    flash_attention_cost,
-    flash_attention_forward,
-    flash_attention_reference,
-)
+from lablib.kernels.flash_attention import flash_attention_cost, flash_attention_reference
 from lablib.kernels.flash_attention_backward import flash_attention_gradients
+from lablib.kernels.flash_attention_forward import flash_attention_forward
 
 __all__ = ["flash_attention_varlen", "flash_attention_varlen_cost", "flash_attention_varlen_reference"]
 
