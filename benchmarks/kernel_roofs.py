@@ -1,5 +1,7 @@
 """The roofs of the GPU at hand: what memory moves with a given mix of reads and writes, what matrix units compute."""
 
+# torch names its own matrix products with an underscore.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,7 +30,7 @@ def _stream_kernel(source_ptr, target_ptr, reads, writes, steps, BLOCK: tl.const
     first = tl.program_id(0).to(tl.int64)
     programs = tl.num_programs(0)
     for step in range(steps):
-        at = (first + step.to(tl.int64) * programs) * BLOCK + tl.arange(0, BLOCK)
+        at = (first + step * programs) * BLOCK + tl.arange(0, BLOCK)
         total += tl.load(source_ptr + at, mask=at < reads, other=0)
         tl.store(target_ptr + at, total, mask=at < writes)
     if writes == 0:

@@ -23,6 +23,7 @@ from lablib import device
 
 import torch  # isort: skip
 import triton  # isort: skip
+from torch.utils._pytree import tree_leaves  # isort: skip
 
 from benchmarks import kernel_rows  # isort: skip
 from benchmarks.kernel_roofs import matrix_product, stream  # isort: skip
@@ -52,7 +53,8 @@ def measure(row: Row) -> dict[str, Any]:
     if row.reads + row.writes:
         functions["stream"] = stream(row.reads, row.writes)
     times = time_in_turns(functions, row.graph)
-    return remembered(row, result | judged(row, times)) if row.most_memory else result | judged(row, times)
+    result |= judged(row, times)
+    return with_memory(row, result) if row.most_memory else result
 
 
 def check(row: Row) -> float:
@@ -65,17 +67,20 @@ def check(row: Row) -> float:
     """
     ours, exact = row.ours(), row.exact()
     if row.bound is not None:
-        pairs = zip(*(torch.utils._pytree.tree_leaves(one) for one in (ours, exact)), strict=True)
-        error = max(relative_error(*pair) for pair in pairs)
+        error = worst_error(ours, exact)
         if not error <= row.bound:
             raise AssertionError(f"relative error {error:.1e}, expected at most {row.bound:.1e}")
         return error
     require_accurate(ours, exact, row.peers[row.usual]() if row.usual else None)
-    pairs = zip(*(torch.utils._pytree.tree_leaves(one) for one in (ours, exact)), strict=True)
-    return max(relative_error(*pair) for pair in pairs)
+    return worst_error(ours, exact)
 
 
-def remembered(row: Row, result: dict[str, Any]) -> dict[str, Any]:
+def worst_error(ours: Any, exact: Any) -> float:
+    """The largest relative error of a nest of tensors."""
+    return max(map(relative_error, tree_leaves(ours), tree_leaves(exact)))
+
+
+def with_memory(row: Row, result: dict[str, Any]) -> dict[str, Any]:
     """The result with peak memory, of ours and of the usual peer, and whether the share is small enough."""
     ours, usual = peak_bytes(row.ours), peak_bytes(row.peers[row.usual or ""])
     result |= {"peak_bytes": ours, "usual_peak_bytes": usual}

@@ -1,5 +1,7 @@
 """Matrix product with bias, GELU and residual, where K is short and the finish counts."""
 
+# torch names its own matrix products with an underscore.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Matrix product of fp8 matrices with scales of rows and columns."""
 
+# torch names its own matrix products with an underscore.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -6,12 +6,13 @@ The same tests run in the interpreter and, on a GPU, compiled. The cases stand i
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils import deterministic
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lablib import device
@@ -19,10 +20,10 @@ from lablib.check.random import Rng
 from lablib.gpu.accuracy import require_accurate
 from lablib.gpu.trace import trace
 
-from . import cases
 from .case import Case, Refused
 
-MODULES = [importlib.import_module(f"{cases.__name__}.{found.name}") for found in pkgutil.iter_modules(cases.__path__)]
+FOLDER = Path(__file__).parent / "cases"
+MODULES = [importlib.import_module(f".cases.{path.stem}", __package__) for path in sorted(FOLDER.glob("*.py"))]
 CASES: list[Case] = [case for module in MODULES for case in module.CASES]
 REFUSED: list[Refused] = [refused for module in MODULES for refused in getattr(module, "REFUSED", [])]
 
@@ -56,7 +57,7 @@ def _exact(value: Any) -> Any:
 def poisoned() -> Iterator[None]:
     """Memory that nothing has written is NaN or the largest integer."""
     torch.use_deterministic_algorithms(True, warn_only=True)
-    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert deterministic.fill_uninitialized_memory  # pyright: ignore
     yield
     torch.use_deterministic_algorithms(False)
 
