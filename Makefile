@@ -1,16 +1,16 @@
 # Every command of this repository; `make` alone lists them.
 
-PYTHON  ?= $(shell python3.11 -c "print('python3.11')" 2>/dev/null || echo python3)
+PYTHON  ?= $(shell python3.11 -c "" 2>/dev/null && command -v python3.11 || echo python3)
 PORT    ?= 8888
 BROWSER ?= yes
 
 VENV  := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: help lab test grade demo labs new student bench lint clean tools-lab tools-grade tools-test
+.PHONY: help lab test grade demo labs new student bench bench-gpu lint clean tools-lab tools-grade tools-test
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 lab: $(READY)  ## open the labs in JupyterLab [PORT=8888] [BROWSER=no]
 	@$(VENV) -m lablib.jupyter --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
@@ -35,8 +35,11 @@ new: $(READY)  ## start a lab from the template: NN=07 SLUG=flash_attention
 student:  ## pack what students get into build/adls-labs.tar.gz
 	mkdir -p build && git archive --prefix=adls-labs/ --output=build/adls-labs.tar.gz HEAD
 
-bench: $(READY)  ## measure on this machine and write benchmarks/results/
-	for script in benchmarks/[a-z]*.py; do $(VENV) -m benchmarks.$$(basename $$script .py) || exit 1; done
+bench: $(READY)  ## measure grading on this machine, 40 minutes, and write benchmarks/results/
+	$(VENV) -m benchmarks.grading
+
+bench-gpu: $(READY)  ## measure the kernels of lab06 on this machine's GPU, and write benchmarks/results/
+	$(VENV) -m benchmarks.lab06
 
 lint: $(READY)  ## check style and types
 	$(VENV) -m ruff check . && $(VENV) -m ruff format --check . && $(VENV) -m pyright

@@ -72,7 +72,7 @@ def lint(root: Path, options: Namespace) -> int:
 def grade(root: Path, options: Namespace) -> int:
     """`grade LAB [--from PATH] [--workers N] [--dask ADDRESS] [--sandbox KIND] [--regrade]`"""
     from autograder.grade import Options, grade_class
-    from autograder.report import print_class
+    from autograder.reports.terminal import print_class
 
     lab = master.find(root, options.lab)
     how = Options(options.workers, options.dask, options.sandbox, options.regrade)

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.utils import is_solution, setenv
+from nbgrader.utils import is_solution
 from sqlalchemy import text
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -105,7 +105,7 @@ class Course:
         """Bring source, release and gradebook up to date with the master."""
         (self.folder / "exchange").mkdir(parents=True, exist_ok=True)
         labs.write_source(lab, self.folder)
-        with setenv(PATH=environment()["PATH"]), self.gradebook() as gradebook:
+        with _own_commands(), self.gradebook() as gradebook:
             if gradebook.engine.dialect.name == "sqlite":
                 # Readers and the writer then do not lock each other out.
                 gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
@@ -134,3 +134,17 @@ def environment() -> dict[str, str]:
     imports = os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return os.environ | {"PYTHONPATH": imports, "PATH": commands}
+
+
+@contextmanager
+def _own_commands() -> Iterator[None]:
+    """Have this Python's commands found first by what is started inside the block."""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = environment()["PATH"]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before

@@ -11,7 +11,7 @@ from rich.console import Console
 from autograder import bridge, master
 from autograder.grade import grade_class
 from autograder.master import Lab
-from autograder.report import print_class
+from autograder.reports.terminal import print_class
 from autograder.results import ClassResult
 
 SHOWPIECE, FALLBACK = "lab06_triton_kernels", "lab00"

@@ -23,7 +23,7 @@ from autograder.master import Lab
 from autograder.preprocessor import no_verdict
 from autograder.rehearsal import rehearsed
 from autograder.reports import write_all
-from autograder.reports.score_log import BY_HAND, GRADED, LATE, REGRADED, ScoreLog
+from autograder.reports.score_log import BY_HAND, GRADED, LATE, REFUSED, REGRADED, ScoreLog
 from autograder.results import ClassResult, StudentResult
 from autograder.submission import Submission
 from autograder.verdict import Verdict
@@ -103,10 +103,13 @@ def grade_class(root: Path, lab: Lab, path: Path | None = None, options: Options
         unsafe = [name for name in known if not STUDENT_ID.fullmatch(name)]
         paths = [(name, course.submitted(name, lab)) for name in known if name not in unsafe]
         submissions = list(submission.read(course, lab, paths))
+        log = ScoreLog(course.folder / "scores.jsonl")
         with Writer(course, lab) as writer:
             for student in refused:
                 writer.refuse(student)
-            _write(course, lab, writer, submissions, options)
+                left = {cell: mark.score for cell, mark in writer.entry(student).marks.items()}
+                log.record(student, lab.name, left, "", REFUSED)
+            _write(course, lab, writer, log, submissions, options)
         remarks = {one.student: one.remarks for one in submissions} | {name: [why] for name, why in refused.items()}
         remarks |= {name: [f"not graded: {name!r} is no student id"] for name in unsafe}
         result = _result(course, lab, remarks)
@@ -161,8 +164,9 @@ def judged(
                 yield one
 
 
-def _write(course: Course, lab: Lab, writer: Writer, submissions: list[Submission], options: Options) -> None:
-    log = ScoreLog(course.folder / "scores.jsonl")
+def _write(
+    course: Course, lab: Lab, writer: Writer, log: ScoreLog, submissions: list[Submission], options: Options
+) -> None:
     found = closing(judged(course, lab, submissions, options))
     with found as ready, tqdm(total=len(submissions), desc=f"grading {lab.name}", unit="hand-in") as progress:
         for one in ready:

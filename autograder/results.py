@@ -41,10 +41,3 @@ class ClassResult:
     students: list[StudentResult]
     csv: Path
     course: Path
-
-
-def write_csv(path: Path, lab: Lab, results: list[StudentResult]) -> None:
-    """As `autograder.reports.class_csv.write_csv`."""
-    from autograder.reports import class_csv  # which imports this module
-
-    class_csv.write_csv(path, lab, results)

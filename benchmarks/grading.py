@@ -3,7 +3,8 @@
     python -m benchmarks.grading [FILE] [--quick] [--only speed|kills]
 
 Nothing else should run on the machine: CPU seconds are the whole machine's. No figure comes from a class in which
-anybody got other points than they must. FILE is benchmarks/results/<date>-<machine>-grading.json unless given.
+anybody got other points than they must. FILE is benchmarks/results/<date>-<machine>-grading.json unless given; with
+``--only``, its other part stays in it.
 """
 
 # Every worker imports this module as it starts, so what takes time to import is imported where it is used.
@@ -151,6 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     if path is None and not options.quick:
         path = ROOT / "benchmarks" / "results" / f"{date.today()}-{slug()}-grading.json"
     if path:
+        if options.only and path.exists():
+            result = json.loads(path.read_text(encoding="utf-8")) | result
         path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if result.get("kills", {}).get("faults") else 0
 

@@ -1,9 +1,10 @@
 """Measure lab06 on a GPU: run its solution's tests, then time its kernels beside PyTorch's.
 
-    python -m benchmarks.lab06 results/2026-11-22-h200-lab06.json
+    python -m benchmarks.lab06 [FILE]
 
 Every kernel is checked against its oracle by the lab's own tests first; nothing is timed if one fails. Times are
-medians with a cold L2 on random data. The lab shows the file that this writes.
+medians with a cold L2 on random data. The lab shows the file that this writes, which is
+benchmarks/results/<date>-<machine>-lab06.json unless given.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from autograder.master import load  # isort: skip
 from autograder.run import Runner  # isort: skip
 from lablib.gpu.bench import measured_roofs, median_seconds  # isort: skip
 
+RESULTS = Path(__file__).parent / "results"
 MASTER = Path(__file__).parents[1] / "solutions/lab06_triton_kernels/lab06_triton_kernels.py"
 
 
@@ -129,7 +132,7 @@ def split_rows(linear_split_k: Callable[..., torch.Tensor]) -> list[dict[str, An
     return [*rows, {"splits": "cuBLAS", "seconds": median_seconds(torch.nn.functional.linear, x, w)}]
 
 
-def main(path: str) -> None:
+def main(path: Path | None = None) -> None:
     """Check, measure, and write ``path``."""
     if device.INTERPRETED:
         raise SystemExit("benchmarks.lab06 needs a GPU: the interpreter's times say nothing about a kernel.")
@@ -148,9 +151,11 @@ def main(path: str) -> None:
         "split-K, 16 × 1024 × 8192 float16": split_rows(names["linear_split_k"]),
     }
     text = json.dumps(result, indent=2, ensure_ascii=False)
-    Path(path).write_text(text + "\n")
+    machine = result["machine"].lower().removeprefix("nvidia ").replace(" ", "-")
+    path = path or RESULTS / f"{date.today()}-{machine}-lab06.json"
+    path.write_text(text + "\n")
     print(text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*map(Path, sys.argv[1:2]))

@@ -9,8 +9,6 @@ import pytest
 
 # Two cores and several workers: threads inside each process only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A shell finds its commands even where PATH is not exported; tests put folders before it.
-os.environ.setdefault("PATH", os.defpath)
 
 ROOT = Path(__file__).resolve().parents[1]
 

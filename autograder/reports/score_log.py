@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 from autograder.errors import AutograderError
 
-GRADED, REGRADED, BY_HAND, LATE = "graded", "regraded", "marked by hand", "late"
-CAUSES = (GRADED, REGRADED, BY_HAND, LATE)
+GRADED, REGRADED, BY_HAND, LATE, REFUSED = "graded", "regraded", "marked by hand", "late", "hand-in not taken"
+CAUSES = (GRADED, REGRADED, BY_HAND, LATE, REFUSED)
 
 Score = float | None
 

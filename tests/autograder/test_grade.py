@@ -210,3 +210,17 @@ def test_killed_anywhere_the_next_run_ends_as_if_nothing_had_been(
     assert _judged(root) <= _judged(small_class) + 1  # what was under way when it was killed
     logged = [(c.student, c.cell, c.new) for c in read_log(root / "course" / "scores.jsonl")]
     assert sorted(logged, key=str) == sorted(set(logged), key=str)
+
+
+def test_who_hands_in_again_what_cannot_be_taken_loses_the_points_and_the_log_says_why(root: Path, lab: Lab) -> None:
+    assert scores(grade_class(root, lab, None, PLAIN))["ann"] == (20, 30)
+    (root / "handins" / "ann.ipynb").unlink()
+    (root / "handins" / "ann.ipynb").symlink_to("/etc/passwd")
+    graded = grade_class(root, lab, root / "handins", PLAIN)
+    assert remarks(graded)["ann"] == "not a regular file"
+    changes = [one for one in read_log(root / "course" / "scores.jsonl") if one.student == "ann"]
+    lost = {one.cell: (one.old, one.new, one.cause) for one in changes[-2:]}
+    assert lost == {
+        "test_double": (20.0, 0.0, "hand-in not taken"),
+        "test_area": (30.0, 0.0, "hand-in not taken"),
+    }

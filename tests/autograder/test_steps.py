@@ -233,6 +233,16 @@ def test_the_gradebook_names_a_kernel_that_no_machine_has(repository: Path, tiny
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("path", ["/usr/bin:/bin", None])
+def test_preparing_a_course_leaves_the_environment_as_it_is(
+    repository: Path, tiny: Lab, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    monkeypatch.delenv("PATH") if path is None else monkeypatch.setenv("PATH", path)
+    before = dict(os.environ)
+    Course(repository).prepare(tiny)
+    assert dict(os.environ) == before
+
+
 def test_without_the_config_nbgrader_runs_nothing_of_a_hand_in(repository: Path, tiny: Lab) -> None:
     course = Course(repository)
     course.prepare(tiny)

@@ -188,7 +188,7 @@ def test_a_test_that_collects_without_end_runs_into_the_judges_own_limit(bar) ->
     times = TimeLimits(cell=10.0, test=30.0, total=60.0)
     verdict = bar.hear({"ring": RING}, times=times, limits=Limits(memory=1 * GIB))
     assert verdict.scores(bar.lab) == bar.full("test_ring")
-    assert "a message that cannot be read" in verdict.outcomes["test_ring"].message
+    assert "MemoryError" in verdict.outcomes["test_ring"].message  # in the test itself, or as it reads a message
 
 
 def test_a_range_that_a_test_unfolds_runs_into_the_judges_own_limit(judged) -> None:
