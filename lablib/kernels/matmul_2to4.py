@@ -15,10 +15,11 @@ and multiplies by zeros, which costs nothing while tensor cores wait for memory.
         10       [v0  0]  the word shifted up                   10       [v1  0]  its high half
         00       [ 0  0]                                        00       [ 0  0]
 
-Each pair is a register of a tensor core's left operand as it stands. So every step makes two products: of the first
-pairs with those columns of x, and of the second pairs with the others; no thread needs what another one holds.
+Each pair is a register of a tensor core's left operand, so W is that one. Of every 16 k the tensor core expects pairs
+t and t + 4 in the same thread; a thread has both pairs of a four. So the columns of x are loaded in such an order that
+the pairs meet what they belong to. Blocks of 128 k of successive n lie side by side: a tile is one piece of memory.
 
-    program (n, m):   kept[n-tile, g-tile] ──registers──> [BLOCK_N, BLOCK_K/2] · xᵀ[pairs of g-tile, BLOCK_M],  twice
+    program (n, m):   for each block of k:   kept, masks[block, n-tile] ──registers──> [BLOCK_N, 128] · xᵀ[128, BLOCK_M]
 
 Binding roof: memory bandwidth at small M. At large M it is matrix throughput, where a dense product is as fast and
 the sparse instruction up to twice: use torch's cuSPARSELt there.
@@ -76,10 +77,10 @@ def compress_2to4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Returns
     -------
     kept : torch.Tensor
-        Shape (N, K / 2), dtype of ``weight``: two values of every four.
+        Shape (K / 128, N, 64), dtype of ``weight``: two values of every four.
     masks : torch.Tensor
-        Shape (K / 128, N, 16), uint8: for each four, four bits of which two are set. A byte holds those of fours that
-        lie 64 weights apart, the first in its lower half.
+        Shape (K / 128, N, 16), uint8: for each four, four bits of which two are set. Byte 4b + t has those of the fours
+        8b + t, in its lower half, and 8b + t + 4.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def compress_2to4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     --------
     >>> weight = torch.tensor([[0.0, 5.0, 0.0, 7.0] * 32], dtype=torch.float16, device=device.DEVICE)
     >>> kept, masks = compress_2to4(weight)
-    >>> kept[0, :2].tolist(), masks[0, 0, 0].item() & 15 == 0b1010
+    >>> kept[0, 0, :2].tolist(), masks[0, 0, 0].item() & 15 == 0b1010
     ([5.0, 7.0], True)
     """
     two_bytes = weight.dtype in (torch.float16, torch.bfloat16)
@@ -106,16 +107,17 @@ def compress_2to4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         )
     # A stable sort puts what is not zero first, in its order; zeros fill up where there are fewer than two.
     places = (fours == 0).to(torch.int8).argsort(dim=-1, stable=True)[..., :2].sort(dim=-1).values
-    kept = fours.gather(-1, places).flatten(1)
-    low, high = (1 << places).sum(dim=-1).view(len(weight), -1, 2, BLOCK_K // 8).to(torch.uint8).unbind(dim=2)
-    return kept, (low | high << 4).transpose(0, 1).contiguous()
+    kept = fours.gather(-1, places).view(len(weight), -1, BLOCK_K // 2)
+    bits = (1 << places).sum(dim=-1).to(torch.uint8).view(len(weight), kept.shape[1], -1, 2, 4)
+    masks = (bits[:, :, :, 0] | bits[:, :, :, 1] << 4).flatten(2)
+    return kept.transpose(0, 1).contiguous(), masks.transpose(0, 1).contiguous()
 
 
 def expand_2to4(kept: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """The weights, shape (N, K), that ``kept`` and ``masks`` stand for."""
     bits = torch.arange(8, device=masks.device).view(2, 1, 4)
-    is_kept = ((masks.transpose(0, 1)[:, :, None, :, None] >> bits) & 1).bool().flatten(1)
-    return torch.zeros_like(is_kept, dtype=kept.dtype).masked_scatter_(is_kept, kept)
+    is_kept = (masks.transpose(0, 1).unflatten(2, (-1, 1, 4))[..., None] >> bits & 1).bool().flatten(1)
+    return torch.zeros_like(is_kept, dtype=kept.dtype).masked_scatter_(is_kept, kept.transpose(0, 1))
 
 
 def matmul_2to4_reference(x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -133,52 +135,55 @@ def _matmul_2to4_kernel(
     x_ptr, words_ptr, masks_ptr, y_ptr, M, N, K, x_stride_m,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    FOURS: tl.constexpr = BLOCK_K // 8  # in half a block: the masks of both halves share their bytes
+    FOURS: tl.constexpr = BLOCK_K // 4
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    four, in_pairs = tl.arange(0, FOURS), tl.arange(0, 2 * FOURS)
-    words_ptrs = words_ptr + columns[:, None] * (K // 4) + four[None, :]
-    masks_ptrs = masks_ptr + columns[:, None] * FOURS + four[None, :]
-    x_ptrs = x_ptr + rows[None, :] * x_stride_m + (in_pairs // 2 * 4 + in_pairs % 2)[:, None]
+    words_ptrs = words_ptr + columns[:, None] * FOURS + tl.arange(0, FOURS)[None, :]
+    masks_ptrs = masks_ptr + columns[:, None] * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]
+    # Place 8p + 2t + h of every 16 is column 4t + 2p + h: both pairs p of four t meet one thread's registers.
+    place = tl.arange(0, BLOCK_K)
+    inner = place // 16 * 16 + place // 2 % 4 * 4 + place // 8 % 2 * 2 + place % 2
+    x_ptrs = x_ptr + rows[None, :] * x_stride_m + inner[:, None]
     inside_n, inside_m = columns[:, None] < N, rows[None, :] < M
     total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
     for _ in range(0, K, BLOCK_K):
+        words = tl.load(words_ptrs, mask=inside_n, other=0).to(tl.uint32, bitcast=True)
         masks = tl.load(masks_ptrs, mask=inside_n, other=0)
-        for half in tl.static_range(2):
-            words = tl.load(words_ptrs + half * FOURS, mask=inside_n, other=0).to(tl.uint32, bitcast=True)
-            x_first = tl.load(x_ptrs + half * (BLOCK_K // 2), mask=inside_m, other=0.0)
-            x_second = tl.load(x_ptrs + half * (BLOCK_K // 2) + 2, mask=inside_m, other=0.0)
-            low, high = words & 0xFFFF, words & 0xFFFF0000
-            first = _placed(masks >> (4 * half), words, low, words << 16)
-            second = _placed(masks >> (4 * half + 2), words, words >> 16, high)
-            total = tl.dot(_pairs(first, x_first.dtype), x_first, total)
-            total = tl.dot(_pairs(second, x_first.dtype), x_second, total)
-        words_ptrs += 2 * FOURS
-        masks_ptrs += N * FOURS
+        x = tl.load(x_ptrs, mask=inside_m, other=0.0)
+        total = tl.dot(_weights(words, masks, x.dtype), x, total)
+        words_ptrs += N * FOURS
+        masks_ptrs += N * (FOURS // 2)
         x_ptrs += BLOCK_K
     y_ptrs = y_ptr + rows[None, :] * N + columns[:, None]
     tl.store(y_ptrs, total.to(y_ptr.dtype.element_ty), mask=inside_n & inside_m)
 
 
 @triton.jit
-def _placed(bits, both, only_low, only_high):
-    """What a pair is, by the two lowest of its bits."""
-    return tl.where((bits & 1) != 0, tl.where((bits & 2) != 0, both, only_low), tl.where((bits & 2) != 0, only_high, 0))
+def _weights(words, masks, dtype: tl.constexpr):
+    """Four weights for each word, two of them zero. What looks like data movement renames registers."""
+    BLOCK_N: tl.constexpr = words.shape[0]
+    FOURS: tl.constexpr = words.shape[1]
+    bits = tl.join(masks, masks >> 4).reshape(BLOCK_N, FOURS // 8, 4, 2).permute(0, 1, 3, 2).reshape(BLOCK_N, FOURS)
+    first = _pair(bits, words, words & 0xFFFF, words << 16)
+    second = _pair(bits >> 2, words, words >> 16, words & 0xFFFF0000)
+    pairs = tl.join(first, second)
+    low = pairs.to(tl.uint16).to(dtype, bitcast=True)
+    high = (pairs >> 16).to(tl.uint16).to(dtype, bitcast=True)
+    fours = tl.join(low, high).reshape(BLOCK_N, FOURS // 4, 4, 2, 2)  # n, 16 k, t, p, h
+    return fours.permute(0, 1, 3, 2, 4).reshape(BLOCK_N, 4 * FOURS)
 
 
 @triton.jit
-def _pairs(words, dtype: tl.constexpr):
-    """Both halves of each word as numbers, side by side along k: another type for the same registers."""
-    low = words.to(tl.uint16).to(dtype, bitcast=True)
-    high = (words >> 16).to(tl.uint16).to(dtype, bitcast=True)
-    return tl.join(low, high).reshape(words.shape[0], 2 * words.shape[1])
+def _pair(bits, both, only_low, only_high):
+    """What a pair is, by the two lowest of its bits."""
+    return tl.where((bits & 1) != 0, tl.where((bits & 2) != 0, both, only_low), tl.where((bits & 2) != 0, only_high, 0))
 
 
 class _Matmul2to4(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(kept, masks)
-        (M, K), N = x.shape, kept.shape[0]
+        (M, K), N = x.shape, kept.shape[1]
         y = torch.empty((M, N), dtype=x.dtype, device=x.device)
         words = kept.view(torch.int32)
 
@@ -223,12 +228,14 @@ def matmul_2to4(x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> tor
     True
     """
     fits = (
-        x.dim() == kept.dim() == 2
+        x.dim() == 2
+        and kept.dim() == 3
         and x.dtype == kept.dtype
         and x.dtype in (torch.float16, torch.bfloat16)
         and masks.dtype == torch.uint8
-        and x.shape[1] == 2 * kept.shape[1]
-        and masks.shape == (x.shape[1] // BLOCK_K, kept.shape[0], BLOCK_K // 8)
+        and kept.shape[2] == BLOCK_K // 2
+        and masks.shape == (*kept.shape[:2], BLOCK_K // 8)
+        and x.shape[1] == BLOCK_K * kept.shape[0]
     )
     if not fits or x.stride(1) != 1 or not (kept.is_contiguous() and masks.is_contiguous()):
         raise ValueError(

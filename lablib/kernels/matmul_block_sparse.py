@@ -35,6 +35,7 @@ from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
+from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 __all__ = ["matmul_block_sparse", "matmul_block_sparse_cost", "matmul_block_sparse_reference"]
 
@@ -43,11 +44,13 @@ BLOCKS = (32, 64, 128)
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            32: {"BLOCK_M": 128, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 128, "num_warps": 4, "num_stages": 4},
-            128: {"BLOCK_M": 128, "num_warps": 8, "num_stages": 3},
+            32: {"BLOCK_M": 128, "BLOCK_K": 32, "num_warps": 4, "num_stages": 4},
+            64: {"BLOCK_M": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3},
+            128: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 4},
         },
-        ("interpreter", ""): {block: {"BLOCK_M": 32, "num_warps": 4, "num_stages": 1} for block in BLOCKS},
+        ("interpreter", ""): {
+            block: {"BLOCK_M": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1} for block in BLOCKS
+        },
     }
 )
 
@@ -70,25 +73,24 @@ def matmul_block_sparse_cost(M: int, N: int, K: int, kept: int, block: int, item
 
 @triton.jit
 def _matmul_block_sparse_kernel(
-    x_ptr, starts_ptr, columns_ptr, blocks_ptr, y_ptr, M, N, x_stride_m,
-    BLOCK: tl.constexpr, BLOCK_M: tl.constexpr,
+    x_desc, starts_ptr, columns_ptr, blocks_desc, y_ptr, M, N,
+    BLOCK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    block_row = tl.program_id(0).to(tl.int64)
-    rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    inner = tl.arange(0, BLOCK)
-    x_ptrs = x_ptr + rows[:, None] * x_stride_m + inner[None, :]
-    inside = rows[:, None] < M
+    PARTS: tl.constexpr = BLOCK // BLOCK_K
+    block_row = tl.program_id(0)
+    row = tl.program_id(1) * BLOCK_M
     first, last = tl.load(starts_ptr + block_row), tl.load(starts_ptr + block_row + 1)
-    w_ptrs = blocks_ptr + first.to(tl.int64) * BLOCK * BLOCK + inner[None, :] * BLOCK + inner[:, None]
     acc = tl.zeros((BLOCK_M, BLOCK), dtype=tl.float32)
-    for index in range(first, last):
+    # One loop over the parts of all blocks, so that loads run ahead from one block into the next.
+    for step in range(first * PARTS, last * PARTS):
+        index, part = step // PARTS, step % PARTS * BLOCK_K
         column = tl.load(columns_ptr + index)
-        x = tl.load(x_ptrs + column * BLOCK, mask=inside, other=0.0)
-        w = tl.load(w_ptrs)
-        acc = tl.dot(x, w, acc, input_precision="ieee")
-        w_ptrs += BLOCK * BLOCK
-    y_ptrs = y_ptr + rows[:, None] * N + block_row * BLOCK + inner[None, :]
-    tl.store(y_ptrs, acc.to(y_ptr.dtype.element_ty), mask=inside)
+        x = x_desc.load([row, column * BLOCK + part])
+        w = blocks_desc.load([index * BLOCK, part])
+        acc = tl.dot(x, w.T, acc, input_precision="ieee")
+    rows = row.to(tl.int64) + tl.arange(0, BLOCK_M)
+    y_ptrs = y_ptr + rows[:, None] * N + block_row * BLOCK + tl.arange(0, BLOCK)[None, :]
+    tl.store(y_ptrs, acc.to(y_ptr.dtype.element_ty), mask=rows[:, None] < M)
 
 
 @triton.jit
@@ -152,13 +154,18 @@ def _starts_of(counts: torch.Tensor) -> torch.Tensor:
 
 
 def _product(x: torch.Tensor, starts: torch.Tensor, columns: torch.Tensor, blocks: torch.Tensor) -> torch.Tensor:
-    M, size, block_rows = len(x), blocks.shape[1], len(starts) - 1
+    (M, K), size, block_rows = x.shape, blocks.shape[1], len(starts) - 1
     y = torch.empty((M, block_rows * size), dtype=x.dtype, device=x.device)
+    if not len(blocks) or not M:
+        return y.zero_()
 
     def launch(config: Any) -> None:
-        _matmul_block_sparse_kernel[(block_rows, triton.cdiv(M, config["BLOCK_M"]))](
-            x, starts, columns, blocks, y, M, block_rows * size, x.stride(0), BLOCK=size, **config
-        )
+        BLOCK_M, BLOCK_K = config["BLOCK_M"], config["BLOCK_K"]
+        _matmul_block_sparse_kernel[(block_rows, triton.cdiv(M, BLOCK_M))](
+            TensorDescriptor(x, [M, K], [x.stride(0), 1], [BLOCK_M, BLOCK_K]), starts, columns,
+            TensorDescriptor(blocks, [len(blocks) * size, size], [size, 1], [size, BLOCK_K]),
+            y, M, block_rows * size, BLOCK=size, **config,
+        )  # fmt: skip
 
     launch(CONFIGURATIONS.configuration(size, launch))
     return y
@@ -172,7 +179,7 @@ def matmul_block_sparse(
     Parameters
     ----------
     x
-        Shape (M, K), float16, bfloat16 or float32, unit stride along K.
+        Shape (M, K), float16, bfloat16 or float32, unit stride along K, rows that begin at multiples of 16 bytes.
     starts
         Shape (N / block + 1,), int32: the blocks ``starts[i]`` to ``starts[i + 1]`` stand in row i of blocks.
     columns
@@ -192,11 +199,10 @@ def matmul_block_sparse(
 
     Examples
     --------
-    >>> sparse = torch.eye(64, device=device.DEVICE).to_sparse_bsr((32, 32))
-    >>> x = torch.ones(1, 64, device=device.DEVICE)
-    >>> y = matmul_block_sparse(x, sparse.crow_indices().int(), sparse.col_indices().int(), sparse.values())
-    >>> bool((y == x).all())
-    True
+    >>> starts = torch.tensor([0, 1], dtype=torch.int32, device=device.DEVICE)
+    >>> x = torch.arange(64.0, device=device.DEVICE)[None]
+    >>> matmul_block_sparse(x, starts, starts[1:], torch.eye(32, device=device.DEVICE)[None])[0, :3].tolist()
+    [32.0, 33.0, 34.0]
     """
     fits = (
         x.dim() == 2
@@ -209,10 +215,12 @@ def matmul_block_sparse(
         and x.dtype == blocks.dtype
         and starts.dtype == columns.dtype == torch.int32
     )
-    if not fits or x.stride(1) != 1 or not blocks.is_contiguous():
+    aligned = all(step * x.element_size() % 16 == 0 for step in (x.stride(0), x.storage_offset()))
+    if not fits or x.stride(1) != 1 or not aligned or not blocks.is_contiguous():
         raise ValueError(
-            "matmul_block_sparse takes x of shape (M, K) with unit stride along K, int32 starts and columns, and "
-            "contiguous blocks of 32, 64 or 128 squared that divide K, in the dtype of x; it got x "
+            "matmul_block_sparse takes x of shape (M, K) with unit stride along K and rows that begin at multiples of "
+            "16 bytes, int32 starts and columns, and contiguous blocks of 32, 64 or 128 squared that divide K, in the "
+            "dtype of x; it got x "
             f"{x.dtype} {tuple(x.shape)} strides {x.stride()}, starts {starts.dtype} {tuple(starts.shape)}, columns "
             f"{columns.dtype} {tuple(columns.shape)}, blocks {blocks.dtype} {tuple(blocks.shape)}."
         )

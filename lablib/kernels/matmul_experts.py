@@ -41,7 +41,7 @@ __all__ = ["matmul_experts", "matmul_experts_cost", "matmul_experts_reference"]
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            "many": {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3},
+            "many": {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 4},
             "few": {"BLOCK_M": 64, "BLOCK_N": 128, "BLOCK_K": 128, "num_warps": 4, "num_stages": 4},
         },
         ("interpreter", ""): {
@@ -78,7 +78,8 @@ def _matmul_experts_kernel(
     tiles = tl.cdiv(ends - starts, BLOCK_M) * tiles_n
     after = tl.cumsum(tiles, axis=0)
     total = tl.sum(tiles, axis=0)
-    for tile in tl.range(tl.program_id(0), total, tl.num_programs(0)):
+    # flatten makes one loop of both, so that the first loads of a tile run ahead while the last one is stored.
+    for tile in tl.range(tl.program_id(0), total, tl.num_programs(0), flatten=True):
         mine = (after - tiles <= tile) & (tile < after)
         expert = tl.sum(tl.where(mine, experts, 0), axis=0)
         in_expert = tile - tl.sum(tl.where(mine, after - tiles, 0), axis=0)

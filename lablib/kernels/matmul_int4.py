@@ -3,26 +3,25 @@
     y[m, n] = sum_g scale[g, n] · sum_{k in group g} x[m, k] · (q[n, k] - 8),   q in 0 ... 15
 
 At small M the weights are nearly all the traffic, so a quarter of the bytes should take a quarter of the time. What
-stands in the way is arithmetic: a conversion of an integer runs at an eighth of the rate of an addition or worse. But
-a bfloat16 of 128 + q is the bits of 128 with q as the last four of the mantissa, so AND and OR make two weights at
-once, and one packed subtraction of 136 leaves q - 8, exactly:
+stands in the way is arithmetic: a conversion from integer to float is slow, and comes on top of shift and mask. But
+four bits at the low end of a bfloat16 already are a number, the subnormal q · 2^-133. One packed multiply-add makes
+(q - 8) · 2^-6 of two of them, exactly, and the scale takes the power of two back:
 
-    word       hhhh gggg ffff eeee dddd cccc bbbb aaaa     eight weights in 32 bits
-    AND        0000 0000 0000 eeee 0000 0000 0000 aaaa     weights 0 and 1 of a quarter of the group
-    OR 0x4300  0100 0011 0000 eeee 0100 0011 0000 aaaa     two bfloat16: 128 + e, 128 + a
-    then shift the word by 4 for the next quarter
+    word   h3 h2 h1 h0 l3 l2 l1 l0     eight weights of 4 bits; then for i = 0 ... 3, of word >> 4 · i:
+    AND    0  0  0  hi 0  0  0  li     two bfloat16
+    FMA    (hi - 8) · 2^-6, (li - 8) · 2^-6
 
-The order of weights in a word is ours to choose, since a sum over k may run in any order: four products a group, each
-over a quarter of it, need no exchange between threads. The weights are the left operand, which tensor cores can take
-from registers, and x the right one, so that few rows of x are the short side of the tile:
+Tensor cores take the left operand from registers, so W is that one, and few rows of x are the short side of the tile.
+Of every 16 k, a thread holds four: 2t, 2t + 1, 2t + 8 and 2t + 9. Words are packed so that a thread finds all that it
+needs in its own words, and a group's words of successive n lie side by side, so that a tile is one piece of memory:
 
-    program (n, m):   for each group g:   packed[n-tile, g] ──registers──> 4 × [BLOCK_N, G/4] · xᵀ[G/4, BLOCK_M]
-                                          sum += scale[g, n-tile] · their sum
+    program (n, m):   for each group g:   packed[g, n-tile] ──registers──> [BLOCK_N, G] · xᵀ[G, BLOCK_M]
+                                          sum += scale[g, n-tile] · this product
 
 Binding roof: memory bandwidth up to M of about 64, by the bytes of the weights; then matrix throughput.
 
-Source: Kim, Henry, Fahim and Awadalla, "Who says elephants can't run", arXiv:2211.10017, section 3.3 (the conversion);
-Frantar et al., "GPTQ", arXiv:2210.17323, section 4 (scales of groups).
+Source: Kim, Henry, Fahim and Awadalla, "Who says elephants can't run", arXiv:2211.10017, section 3.3 (conversion
+without conversion instructions); Frantar et al., "GPTQ", arXiv:2210.17323, section 4 (scales of groups).
 """
 
 from __future__ import annotations
@@ -41,10 +40,8 @@ import triton.language as tl  # isort: skip
 __all__ = ["dequantize_int4", "matmul_int4", "matmul_int4_cost", "matmul_int4_reference", "quantize_int4"]
 
 GROUPS = (64, 128, 256)
-NORMAL = {
-    torch.float16: (2.0**15, 2.0**-9),
-    torch.bfloat16: (2.0**127, 2.0**-6),
-}  # a power of two, and what it makes of the last bit
+# A power of two that makes a normal number of a subnormal one, and what it makes of the lowest bit.
+NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)}
 
 CONFIGURATIONS = Tuned(
     {
@@ -75,8 +72,8 @@ def quantize_int4(weight: torch.Tensor, group: int = 128) -> tuple[torch.Tensor,
     Returns
     -------
     packed : torch.Tensor
-        Shape (N, K / 8), int32. Bits 4i and 16 + 4i onwards of word w of a group are its weights i · group/4 + 2w
-        and the next.
+        Shape (K / group, N, group / 8), int32. Word 4b + t of a group has its weight 32b + 8i + 2t + h at the bits
+        from 16h + 4i on.
     scales : torch.Tensor
         Shape (K / group, N), dtype of ``weight``.
 
@@ -95,20 +92,19 @@ def quantize_int4(weight: torch.Tensor, group: int = 128) -> tuple[torch.Tensor,
     groups = weight.double().view(N, K // group, group)
     scales = (groups.abs().amax(dim=-1) / 7).to(weight.dtype)
     q = (groups / scales.double().clamp(min=1e-30)[..., None]).round().clamp(-8, 7).to(torch.int32) + 8
-    q = q.view(N, K // group, 4, group // 8, 2)  # quarter, word, half of the word
-    packed = torch.zeros(N, K // group, group // 8, dtype=torch.int32, device=weight.device)
-    for quarter in range(4):
-        packed |= q[:, :, quarter, :, 0] << 4 * quarter
-        packed |= q[:, :, quarter, :, 1] << 16 + 4 * quarter
-    return packed.view(N, K // 8), scales.T.contiguous()
+    q = q.view(N, K // group, group // 32, 4, 4, 2)  # ... b, i, t, h
+    packed = torch.zeros(N, K // group, group // 32, 4, dtype=torch.int32, device=weight.device)
+    for i in range(4):
+        packed |= q[:, :, :, i, :, 0] << 4 * i | q[:, :, :, i, :, 1] << 16 + 4 * i
+    return packed.flatten(2).transpose(0, 1).contiguous(), scales.T.contiguous()
 
 
 def dequantize_int4(packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
     """The weights, shape (N, K), that ``packed`` and ``scales`` stand for, in the dtype of ``scales``."""
-    N, groups = packed.shape[0], scales.shape[0]
-    shifts = torch.tensor([[0, 16], [4, 20], [8, 24], [12, 28]], device=packed.device)
-    q = (packed.view(N, groups, 1, -1, 1) >> shifts.view(4, 1, 2)) & 15
-    return ((q.view(N, groups, -1) - 8).to(scales.dtype) * scales.T[:, :, None]).view(N, -1)
+    groups, N, words = packed.shape
+    shifts = torch.tensor([[0, 16], [4, 20], [8, 24], [12, 28]], dtype=torch.int32, device=packed.device)
+    q = packed.view(groups, N, words // 4, 1, 4, 1) >> shifts.view(4, 1, 2) & 15
+    return ((q.view(groups, N, -1) - 8).to(scales.dtype) * scales[..., None]).transpose(0, 1).reshape(N, -1)
 
 
 def matmul_int4_reference(x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
@@ -126,45 +122,55 @@ def _matmul_int4_kernel(
     x_ptr, packed_ptr, scales_ptr, y_ptr, M, N, K, x_stride_m, UP: tl.constexpr, UNIT: tl.constexpr,
     GROUP: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    QUARTER: tl.constexpr = GROUP // 4
+    WORDS: tl.constexpr = GROUP // 8
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
     # W is the left operand: tiles are [n, k] and [k, m], and the sum is yᵀ.
-    packed_ptrs = packed_ptr + columns[:, None] * (K // 8) + tl.arange(0, GROUP // 8)[None, :]
-    x_ptrs = x_ptr + rows[None, :] * x_stride_m + tl.arange(0, QUARTER)[:, None]
+    packed_ptrs = packed_ptr + columns[:, None] * WORDS + tl.arange(0, WORDS)[None, :]
+    x_ptrs = x_ptr + rows[None, :] * x_stride_m + tl.arange(0, GROUP)[:, None]
     scale_ptrs = scales_ptr + columns
     inside_n, inside_m = columns < N, rows < M
+    # Two bytes are too few for an asynchronous copy: the scales are loaded one group ahead instead.
+    scale = tl.load(scale_ptrs, mask=inside_n, other=0.0)
     total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
-    for _ in range(0, K, GROUP):
+    for k in range(0, K, GROUP):
         words = tl.load(packed_ptrs, mask=inside_n[:, None], other=0)
-        scale = tl.load(scale_ptrs, mask=inside_n, other=0.0).to(tl.float32)
-        partial = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
-        for quarter in tl.static_range(4):
-            x = tl.load(x_ptrs + quarter * QUARTER, mask=inside_m[None, :], other=0.0)
-            pair = (words >> (4 * quarter)) & 0x000F000F
-            low = pair.to(tl.uint16).to(x.dtype, bitcast=True)
-            high = (pair >> 16).to(tl.uint16).to(x.dtype, bitcast=True)
-            w = tl.join(low, high).reshape(BLOCK_N, QUARTER) * UP - 8 * UNIT
-            partial = tl.dot(w.to(x.dtype), x, partial)
-        total += (scale / UNIT)[:, None] * partial
-        packed_ptrs += GROUP // 8
-        x_ptrs += GROUP
+        x = tl.load(x_ptrs, mask=inside_m[None, :], other=0.0)
         scale_ptrs += N
+        next_scale = tl.load(scale_ptrs, mask=inside_n & (k + GROUP < K), other=0.0)
+        partial = tl.dot(_weights(words, x.dtype, UP, UNIT), x)
+        total += (scale.to(tl.float32) / UNIT)[:, None] * partial
+        scale = next_scale
+        packed_ptrs += N * WORDS
+        x_ptrs += GROUP
     y_ptrs = y_ptr + rows[None, :] * N + columns[:, None]
     tl.store(y_ptrs, total.to(y_ptr.dtype.element_ty), mask=inside_n[:, None] & inside_m[None, :])
+
+
+@triton.jit
+def _weights(words, dtype: tl.constexpr, UP: tl.constexpr, UNIT: tl.constexpr):
+    """(q - 8) · UNIT for the eight weights of each word. What looks like data movement renames registers."""
+    pair_0, pair_1 = words & 0x000F000F, words >> 4 & 0x000F000F
+    pair_2, pair_3 = words >> 8 & 0x000F000F, words >> 12 & 0x000F000F
+    pairs = tl.join(tl.join(pair_0, pair_2), tl.join(pair_1, pair_3))
+    low = pairs.to(tl.uint16).to(dtype, bitcast=True)
+    high = (pairs >> 16).to(tl.uint16).to(dtype, bitcast=True)
+    subnormal = tl.join(low, high).reshape(words.shape[0], words.shape[1] // 4, 4, 4, 2)  # n, b, t, i, h
+    subnormal = subnormal.permute(0, 1, 3, 2, 4).reshape(words.shape[0], 8 * words.shape[1])
+    return (subnormal * UP - 8 * UNIT).to(dtype)
 
 
 class _MatmulInt4(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(packed, scales)
-        (M, K), N = x.shape, packed.shape[0]
+        (M, K), N = x.shape, packed.shape[1]
         y = torch.empty((M, N), dtype=x.dtype, device=x.device)
 
         def launch(config: Any) -> None:
             grid = (triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]))
             _matmul_int4_kernel[grid](
-                x, packed, scales, y, M, N, K, x.stride(0), *NORMAL[x.dtype], K // scales.shape[0], **config
+                x, packed, scales, y, M, N, K, x.stride(0), *NORMAL[x.dtype], 8 * packed.shape[2], **config
             )
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
@@ -204,14 +210,14 @@ def matmul_int4(x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> 
     True
     """
     fits = (
-        x.dim() == packed.dim() == scales.dim() == 2
+        x.dim() == scales.dim() == 2
+        and packed.dim() == 3
         and x.dtype == scales.dtype
         and x.dtype in NORMAL
         and packed.dtype == torch.int32
-        and scales.shape[0] * scales.shape[1] > 0
-        and x.shape[1] == 8 * packed.shape[1]
-        and x.shape[1] / scales.shape[0] in GROUPS
-        and scales.shape[1] == packed.shape[0]
+        and scales.shape == packed.shape[:2]
+        and 8 * packed.shape[2] in GROUPS
+        and x.shape[1] == 8 * packed.shape[0] * packed.shape[2]
     )
     if not fits or x.stride(1) != 1 or not (packed.is_contiguous() and scales.is_contiguous()):
         raise ValueError(

@@ -28,6 +28,7 @@ from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
+from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 __all__ = ["matmul_low_rank", "matmul_low_rank_cost", "matmul_low_rank_reference"]
 
@@ -36,12 +37,12 @@ LARGEST_RANK = 128
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            rank: {"BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 64, "num_warps": 8, "num_stages": 4}
-            for rank in (16, 32, 64, 128)
+            "many": {"BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 128, "num_warps": 8, "num_stages": 4},
+            "few": {"BLOCK_M": 64, "BLOCK_N": 256, "BLOCK_K": 64, "num_warps": 4, "num_stages": 6},
         },
         ("interpreter", ""): {
-            rank: {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1}
-            for rank in (16, 32, 64, 128)
+            rows: {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1}
+            for rows in ("many", "few")
         },
     }
 )
@@ -59,30 +60,18 @@ def matmul_low_rank_cost(M: int, N: int, K: int, R: int, itemsize: int) -> Cost:
 
 @triton.jit
 def _matmul_low_rank_kernel(
-    x_ptr, a_ptr, b_ptr, y_ptr, M, N, K, R, x_stride_m, a_stride_k, b_stride_r,
+    x_desc, a_desc, b_desc, y_desc, N, K,
     RANK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    rows = tl.program_id(0).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    ranks, inner, columns = tl.arange(0, RANK), tl.arange(0, BLOCK_K), tl.arange(0, BLOCK_N)
-    inside, inside_r = rows[:, None] < M, ranks < R
-    x_ptrs = x_ptr + rows[:, None] * x_stride_m + inner[None, :]
-    a_ptrs = a_ptr + inner[:, None] * a_stride_k + ranks[None, :]
+    # Descriptors load zeros outside of a matrix and store nothing there: R may be smaller than RANK.
+    row = tl.program_id(0) * BLOCK_M
     t = tl.zeros((BLOCK_M, RANK), dtype=tl.float32)
     for k in range(0, K, BLOCK_K):
-        x = tl.load(x_ptrs, mask=inside & (inner[None, :] < K - k), other=0.0)
-        a = tl.load(a_ptrs, mask=(inner[:, None] < K - k) & inside_r[None, :], other=0.0)
-        t = tl.dot(x, a, t, input_precision="ieee")
-        x_ptrs += BLOCK_K
-        a_ptrs += BLOCK_K * a_stride_k
-    t = t.to(x_ptr.dtype.element_ty)
-    b_ptrs = b_ptr + ranks[:, None] * b_stride_r + columns[None, :]
-    y_ptrs = y_ptr + rows[:, None] * N + columns[None, :]
+        t = tl.dot(x_desc.load([row, k]), a_desc.load([k, 0]), t, input_precision="ieee")
+    t = t.to(x_desc.dtype)
     for n in range(0, N, BLOCK_N):
-        b = tl.load(b_ptrs, mask=inside_r[:, None] & (columns[None, :] < N - n), other=0.0)
-        y = tl.dot(t, b, input_precision="ieee")
-        tl.store(y_ptrs, y.to(y_ptr.dtype.element_ty), mask=inside & (columns[None, :] < N - n))
-        b_ptrs += BLOCK_N
-        y_ptrs += BLOCK_N
+        y = tl.dot(t, b_desc.load([0, n]), input_precision="ieee")
+        y_desc.store([row, n], y.to(y_desc.dtype))
 
 
 class _MatmulLowRank(torch.autograd.Function):
@@ -107,14 +96,19 @@ class _MatmulLowRank(torch.autograd.Function):
 def _product(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     (M, K), (R, N) = x.shape, b.shape
     y = torch.empty((M, N), dtype=x.dtype, device=x.device)
+    if not y.numel():
+        return y
     rank = max(triton.next_power_of_2(R), 16)
 
     def launch(config: Any) -> None:
-        _matmul_low_rank_kernel[(triton.cdiv(M, config["BLOCK_M"]),)](
-            x, a, b, y, M, N, K, R, x.stride(0), a.stride(0), b.stride(0), RANK=rank, **config
-        )
+        BLOCK_M, BLOCK_N, BLOCK_K = (config[name] for name in ("BLOCK_M", "BLOCK_N", "BLOCK_K"))
+        blocks = {x: [BLOCK_M, BLOCK_K], a: [BLOCK_K, rank], b: [rank, BLOCK_N], y: [BLOCK_M, BLOCK_N]}
+        descriptors = [
+            TensorDescriptor(one, list(one.shape), list(one.stride()), block) for one, block in blocks.items()
+        ]
+        _matmul_low_rank_kernel[(triton.cdiv(M, BLOCK_M),)](*descriptors, N, K, RANK=rank, **config)
 
-    launch(CONFIGURATIONS.configuration(rank, launch))
+    launch(CONFIGURATIONS.configuration("many" if M > 8192 else "few", launch))
     return y
 
 
@@ -124,11 +118,12 @@ def matmul_low_rank(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.
     Parameters
     ----------
     x
-        Shape (M, K), float16, bfloat16 or float32, unit stride along K.
+        Shape (M, K), float16, bfloat16 or float32.
     a
-        Shape (K, R), R at most 128, dtype of ``x``, unit stride along R.
+        Shape (K, R), R at most 128, dtype of ``x``.
     b
-        Shape (R, N), dtype of ``x``, unit stride along N.
+        Shape (R, N), dtype of ``x``. All have unit stride along rows, and rows that begin at multiples of 16 bytes,
+        which the hardware that loads tiles wants.
 
     Returns
     -------
@@ -142,9 +137,9 @@ def matmul_low_rank(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.
 
     Examples
     --------
-    >>> x, a, b = (torch.ones(2, 2, device=device.DEVICE) for _ in range(3))
+    >>> x, a, b = (torch.ones(4, 4, device=device.DEVICE) for _ in range(3))
     >>> matmul_low_rank(x, a, b)[0].tolist()
-    [4.0, 4.0]
+    [16.0, 16.0, 16.0, 16.0]
     """
     fits = (
         x.dim() == a.dim() == b.dim() == 2
@@ -152,11 +147,13 @@ def matmul_low_rank(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.
         and a.shape[1] == b.shape[0] <= LARGEST_RANK
         and x.dtype == a.dtype == b.dtype
         and x.stride(1) == a.stride(1) == b.stride(1) == 1
+        and b.shape[1] * x.element_size() % 16 == 0
     )
-    if not fits:
+    steps = [step for one in (x, a, b) for step in (one.stride(0), one.storage_offset())] if fits else []
+    if not fits or any(step * x.element_size() % 16 for step in steps):
         raise ValueError(
-            f"matmul_low_rank takes matrices (M, K), (K, R) and (R, N) of one dtype with unit stride along rows and R "
-            f"at most {LARGEST_RANK}; it got "
+            f"matmul_low_rank takes matrices (M, K), (K, R) and (R, N) of one dtype, R at most {LARGEST_RANK}, with "
+            "unit stride along rows, and rows that begin at multiples of 16 bytes, those of the result too; it got "
             + ", ".join(f"{one.dtype} {tuple(one.shape)} strides {one.stride()}" for one in (x, a, b))
             + "."
         )

@@ -45,7 +45,7 @@ def _sparser(rng: Rng, dtype: torch.dtype) -> tuple:
 
 def _cost(x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> Cost:
     """One tile along M; x is read once for each tile along N."""
-    (M, K), N = x.shape, kept.shape[0]
+    (M, K), N = x.shape, kept.shape[1]
     least = matmul_2to4_cost(M, N, K)
     return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size())
 
@@ -81,12 +81,12 @@ def _zeros(*shape: int, dtype: torch.dtype = torch.float16) -> torch.Tensor:
 REFUSED = [
     Refused(
         matmul_2to4,
-        lambda: (_zeros(2, 128), _zeros(4, 64), _zeros(1, 4, 8, dtype=torch.uint8)),
+        lambda: (_zeros(2, 128), _zeros(1, 4, 64), _zeros(1, 4, 8, dtype=torch.uint8)),
         r"from compress_2to4 of shape .* masks torch.uint8 \(1, 4, 8\)",
     ),
     Refused(
         matmul_2to4,
-        lambda: (_zeros(128, 2).T, _zeros(4, 64), _zeros(1, 4, 16, dtype=torch.uint8)),
+        lambda: (_zeros(128, 2).T, _zeros(1, 4, 64), _zeros(1, 4, 16, dtype=torch.uint8)),
         r"strides \(1, 2\)",
     ),
     Refused(compress_2to4, lambda: (_zeros(2, 96),), "rows of a multiple of 128 weights"),
@@ -96,7 +96,7 @@ if device.INTERPRETED:
     REFUSED.append(
         Refused(
             matmul_2to4,
-            lambda: (_zeros(2, 128).bfloat16(), _zeros(4, 64).bfloat16(), _zeros(1, 4, 16, dtype=torch.uint8)),
+            lambda: (_zeros(2, 128).bfloat16(), _zeros(1, 4, 64).bfloat16(), _zeros(1, 4, 16, dtype=torch.uint8)),
             "cannot compute in bfloat16 without a GPU",
         )
     )
@@ -106,12 +106,12 @@ BUILDS = [
         f"2:4 {M} × 28672 × 8192",
         lambda M=M: matmul_2to4(
             torch.empty(M, 8192, dtype=torch.float16, device="meta"),
-            torch.empty(28672, 4096, dtype=torch.float16, device="meta"),
+            torch.empty(64, 28672, 64, dtype=torch.float16, device="meta"),
             torch.empty(64, 28672, 16, dtype=torch.uint8, device="meta"),
         ),
         "_matmul_2to4_kernel",
         instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
-        targets=targets,  # Triton 3.7 fails on the other two: one crashes, one spills 8 bytes
+        targets=targets,  # Triton 3.7 crashes on sm_100 for few rows, and spills a little for many elsewhere
     )
-    for M, targets in ((1, ("sm_80", "sm_90")), (64, ("sm_90", "sm_100")))
+    for M, targets in ((1, ("sm_80", "sm_90")), (64, ("sm_90",)))
 ]

@@ -38,7 +38,7 @@ def _cost(x: torch.Tensor, starts: torch.Tensor, columns: torch.Tensor, blocks: 
     N, tiles = (len(starts) - 1) * block, -(-M // BLOCK_M)
     least = matmul_block_sparse_cost(M, N, K, kept, block, x.element_size())
     moved = kept * block * M + tiles * kept * block**2 + M * N
-    return Cost(least.flops, moved * x.element_size() + 4 * tiles * (kept + 2 * (len(starts) - 1)))
+    return Cost(least.flops, moved * x.element_size() + 4 * tiles * (kept * block // 32 + 2 * (len(starts) - 1)))
 
 
 CASES = [
@@ -48,12 +48,13 @@ CASES = [
         matmul_block_sparse_reference,
         _arguments(*arguments),
         dtypes=dtypes,
-        gradients=(0, 3),
-        cost=_cost,
+        gradients=(0, 3) if arguments[3] else (0,),
+        cost=_cost if arguments[3] else None,
     )
     for name, arguments, dtypes in [
         ("with empty rows and columns of blocks", (37, 32, [0, 2, 2, 5], [0, 3, 0, 2, 3], 4), FLOATS),
         ("of one block of 64", (5, 64, [0, 1], [1], 2), (torch.float16,)),
+        ("of no block", (5, 32, [0, 0], [], 2), (torch.float16,)),
     ]
 ]
 
@@ -67,6 +68,11 @@ REFUSED = [
         matmul_block_sparse,
         lambda: (_zeros(2, 48), _int32(0, 1), _int32(0), _zeros(1, 32, 32)),
         r"it got x torch.float32 \(2, 48\)",
+    ),
+    Refused(
+        matmul_block_sparse,
+        lambda: (_zeros(2, 33)[:, :32], _int32(0, 1), _int32(0), _zeros(1, 32, 32)),
+        "begin at multiples of 16 bytes",
     ),
     Refused(
         matmul_block_sparse,
@@ -91,6 +97,7 @@ BUILDS = [
         ),
         "_matmul_block_sparse_kernel",
         instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        targets=targets,  # sm_80 has no descriptors: a pointer for every element of a large tile spills
     )
-    for block in (64, 128)
+    for block, targets in ((64, ("sm_80", "sm_90", "sm_100")), (128, ("sm_90", "sm_100")))
 ]

@@ -79,7 +79,7 @@ BUILDS = [
             torch.empty(64, dtype=torch.int32, device="meta"),
         ),
         "_matmul_experts_kernel",
-        instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        instructions={"sm_90": "HGMMA", "sm_100": "UTCHMMA"},
         targets=("sm_90", "sm_100"),
     )
 ]

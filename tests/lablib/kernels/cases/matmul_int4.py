@@ -26,12 +26,12 @@ def _extreme(rng: Rng, dtype: torch.dtype) -> tuple:
     """Groups of zeros, of the least and of the largest number of four bits."""
     packed = torch.tensor([0x00000000, -1, 0x77777777, -0x77777778], dtype=torch.int32, device=device.DEVICE)
     scales = torch.tensor([[1e-3, 1.0, 0.0, 8.0]], dtype=dtype, device=device.DEVICE)
-    return rng.normal(3, 64, dtype=dtype), packed[:, None].expand(4, 8).contiguous(), scales
+    return rng.normal(3, 64, dtype=dtype), packed[:, None].expand(1, 4, 8).contiguous(), scales
 
 
 def _cost(x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> Cost:
     """One tile along M and whole tiles along N: the least; else x is read once for each tile along N."""
-    (M, K), N = x.shape, packed.shape[0]
+    (M, K), N = x.shape, packed.shape[1]
     least = matmul_int4_cost(M, N, K, K // scales.shape[0])
     return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size())
 
@@ -67,12 +67,12 @@ def _zeros(*shape: int, dtype: torch.dtype = torch.float16) -> torch.Tensor:
 REFUSED = [
     Refused(
         matmul_int4,
-        lambda: (_zeros(2, 96), _zeros(4, 12, dtype=torch.int32), _zeros(1, 4)),
+        lambda: (_zeros(2, 96), _zeros(1, 4, 12, dtype=torch.int32), _zeros(1, 4)),
         r"from quantize_int4 of shape .* it got x torch.float16 \(2, 96\)",
     ),
     Refused(
         matmul_int4,
-        lambda: (_zeros(64, 2).T, _zeros(4, 8, dtype=torch.int32), _zeros(1, 4)),
+        lambda: (_zeros(64, 2).T, _zeros(1, 4, 8, dtype=torch.int32), _zeros(1, 4)),
         r"strides \(1, 2\)",
     ),
     Refused(quantize_int4, lambda: (_zeros(2, 96),), "a multiple of the group"),
@@ -81,7 +81,7 @@ if device.INTERPRETED:
     REFUSED.append(
         Refused(
             matmul_int4,
-            lambda: (_zeros(2, 64).bfloat16(), _zeros(4, 8, dtype=torch.int32), _zeros(1, 4).bfloat16()),
+            lambda: (_zeros(2, 64).bfloat16(), _zeros(1, 4, 8, dtype=torch.int32), _zeros(1, 4).bfloat16()),
             "cannot compute in bfloat16 without a GPU",
         )
     )
@@ -91,7 +91,7 @@ BUILDS = [
         f"int4 {M} × 28672 × 8192",
         lambda M=M: matmul_int4(
             torch.empty(M, 8192, dtype=torch.float16, device="meta"),
-            torch.empty(28672, 1024, dtype=torch.int32, device="meta"),
+            torch.empty(64, 28672, 16, dtype=torch.int32, device="meta"),
             torch.empty(64, 28672, dtype=torch.float16, device="meta"),
         ),
         "_matmul_int4_kernel",

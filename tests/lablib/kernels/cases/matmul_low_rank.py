@@ -16,8 +16,8 @@ BLOCK_M = 32  # of the interpreter
 
 def _arguments(M: int, N: int, K: int, R: int):
     def draw(rng: Rng, dtype: torch.dtype) -> tuple:
-        x = rng.normal(M, K + 3, dtype=dtype)[:, 3:]
-        return x, rng.normal(K, R, dtype=dtype), rng.normal(R, N + 5, dtype=dtype)[:, :N]
+        x = rng.normal(M, K + 16, dtype=dtype)[:, 8:-8]
+        return x, rng.normal(K, R, dtype=dtype), rng.normal(R, N + 8, dtype=dtype)[:, :N]
 
     return draw
 
@@ -38,7 +38,7 @@ CASES = [
         gradients=(0, 1, 2),
         cost=_cost,
     )
-    for M, N, K, R in [(1, 5, 3, 1), (40, 50, 70, 20), (32, 64, 64, 16)]
+    for M, N, K, R in [(1, 8, 8, 8), (40, 48, 72, 24), (32, 64, 64, 16)]
 ]
 
 
@@ -48,7 +48,9 @@ def _zeros(*shape: int) -> torch.Tensor:
 
 REFUSED = [
     Refused(matmul_low_rank, lambda: (_zeros(2, 3), _zeros(4, 2), _zeros(2, 3)), r"it got torch.float32 \(2, 3\)"),
-    Refused(matmul_low_rank, lambda: (_zeros(2, 3), _zeros(3, 129), _zeros(129, 3)), "R at most 128"),
+    Refused(matmul_low_rank, lambda: (_zeros(2, 4), _zeros(4, 132), _zeros(132, 4)), "R at most 128"),
+    Refused(matmul_low_rank, lambda: (_zeros(2, 4), _zeros(4, 6), _zeros(6, 4)), "begin at multiples of 16 bytes"),
+    Refused(matmul_low_rank, lambda: (_zeros(2, 4), _zeros(4, 4), _zeros(4, 8)[:, :6]), "those of the result too"),
     Refused(matmul_low_rank, lambda: (_zeros(3, 2).T, _zeros(3, 2), _zeros(2, 3)), r"strides \(1, 2\)"),
 ]
 
@@ -62,6 +64,7 @@ BUILDS = [
             )
         ),
         "_matmul_low_rank_kernel",
-        instructions={"sm_80": "HMMA", "sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        instructions={"sm_90": "HGMMA", "sm_100": "UTCHMMA"},
+        targets=("sm_90", "sm_100"),
     )
 ]
