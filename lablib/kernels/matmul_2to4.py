@@ -35,6 +35,7 @@ import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
+from lablib.kernels.splits import add_splits
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -47,13 +48,14 @@ BLOCK_K = 128  # a part of the format: masks lie together for so many weights of
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "num_warps": 4, "num_stages": 4},
-            32: {"BLOCK_M": 32, "BLOCK_N": 128, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "num_warps": 8, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "num_warps": 8, "num_stages": 3},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+            32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
+            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
-            rows: {"BLOCK_M": 16, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1} for rows in (16, 32, 64, 128)
+            rows: {"BLOCK_M": 16, "BLOCK_N": 32, "SPLITS": 2 if rows == 16 else 1, "num_warps": 4, "num_stages": 1}
+            for rows in (16, 32, 64, 128)
         },
     }
 )
@@ -132,21 +134,23 @@ def matmul_2to4_cost(M: int, N: int, K: int) -> Cost:
 
 @triton.jit
 def _matmul_2to4_kernel(
-    x_ptr, words_ptr, masks_ptr, y_ptr, M, N, K, x_stride_m,
+    x_ptr, words_ptr, masks_ptr, y_ptr, M, N, blocks, x_stride_m,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
     FOURS: tl.constexpr = BLOCK_K // 4
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    words_ptrs = words_ptr + columns[:, None] * FOURS + tl.arange(0, FOURS)[None, :]
-    masks_ptrs = masks_ptr + columns[:, None] * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]
+    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    first, last = split * blocks // splits, (split + 1) * blocks // splits
+    words_ptrs = words_ptr + (first * N + columns[:, None]) * FOURS + tl.arange(0, FOURS)[None, :]
+    masks_ptrs = masks_ptr + (first * N + columns[:, None]) * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]
     # Place 8p + 2t + h of every 16 is column 4t + 2p + h: both pairs p of four t meet one thread's registers.
     place = tl.arange(0, BLOCK_K)
     inner = place // 16 * 16 + place // 2 % 4 * 4 + place // 8 % 2 * 2 + place % 2
-    x_ptrs = x_ptr + rows[None, :] * x_stride_m + inner[:, None]
+    x_ptrs = x_ptr + rows[None, :] * x_stride_m + first * BLOCK_K + inner[:, None]
     inside_n, inside_m = columns[:, None] < N, rows[None, :] < M
     total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
-    for _ in range(0, K, BLOCK_K):
+    for _ in range(first, last):
         words = tl.load(words_ptrs, mask=inside_n, other=0).to(tl.uint32, bitcast=True)
         masks = tl.load(masks_ptrs, mask=inside_n, other=0)
         x = tl.load(x_ptrs, mask=inside_m, other=0.0)
@@ -154,7 +158,7 @@ def _matmul_2to4_kernel(
         words_ptrs += N * FOURS
         masks_ptrs += N * (FOURS // 2)
         x_ptrs += BLOCK_K
-    y_ptrs = y_ptr + rows[None, :] * N + columns[:, None]
+    y_ptrs = y_ptr + (split * M + rows[None, :]) * N + columns[:, None]
     tl.store(y_ptrs, total.to(y_ptr.dtype.element_ty), mask=inside_n & inside_m)
 
 
@@ -164,8 +168,11 @@ def _weights(words, masks, dtype: tl.constexpr):
     BLOCK_N: tl.constexpr = words.shape[0]
     FOURS: tl.constexpr = words.shape[1]
     bits = tl.join(masks, masks >> 4).reshape(BLOCK_N, FOURS // 8, 4, 2).permute(0, 1, 3, 2).reshape(BLOCK_N, FOURS)
-    first = _pair(bits, words, words & 0xFFFF, words << 16)
-    second = _pair(bits >> 2, words, words >> 16, words & 0xFFFF0000)
+    # First for the place that decides which value is meant, then for the one that may have to be cleared.
+    first = tl.where((bits & 1) != 0, words, words << 16)
+    first = tl.where((bits & 2) != 0, first, first & 0xFFFF)
+    second = tl.where((bits & 8) != 0, words, words >> 16)
+    second = tl.where((bits & 4) != 0, second, second & 0xFFFF0000)
     pairs = tl.join(first, second)
     low = pairs.to(tl.uint16).to(dtype, bitcast=True)
     high = (pairs >> 16).to(tl.uint16).to(dtype, bitcast=True)
@@ -173,23 +180,24 @@ def _weights(words, masks, dtype: tl.constexpr):
     return fours.permute(0, 1, 3, 2, 4).reshape(BLOCK_N, 4 * FOURS)
 
 
-@triton.jit
-def _pair(bits, both, only_low, only_high):
-    """What a pair is, by the two lowest of its bits."""
-    return tl.where((bits & 1) != 0, tl.where((bits & 2) != 0, both, only_low), tl.where((bits & 2) != 0, only_high, 0))
-
-
 class _Matmul2to4(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(kept, masks)
-        (M, K), N = x.shape, kept.shape[1]
+        M, N = len(x), kept.shape[1]
+        blocks = kept.shape[0]
         y = torch.empty((M, N), dtype=x.dtype, device=x.device)
         words = kept.view(torch.int32)
 
         def launch(config: Any) -> None:
-            grid = (triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]))
-            _matmul_2to4_kernel[grid](x, words, masks, y, M, N, K, x.stride(0), BLOCK_K=BLOCK_K, **config)
+            config = dict(config)
+            splits = min(config.pop("SPLITS"), blocks)
+            parts = y if splits == 1 else torch.empty((splits, M, N), dtype=torch.float32, device=x.device)
+            _matmul_2to4_kernel[(triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]), splits)](
+                x, words, masks, parts, M, N, blocks, x.stride(0), BLOCK_K=BLOCK_K, **config
+            )
+            if splits > 1:
+                add_splits(parts, y)
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
         return y

@@ -45,8 +45,8 @@ CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
             32: {"BLOCK_M": 128, "BLOCK_K": 32, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3},
-            128: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 4},
+            64: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 6},
+            128: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 5},
         },
         ("interpreter", ""): {
             block: {"BLOCK_M": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1} for block in BLOCKS

@@ -41,11 +41,11 @@ __all__ = ["matmul_experts", "matmul_experts_cost", "matmul_experts_reference"]
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            "many": {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "num_warps": 8, "num_stages": 4},
-            "few": {"BLOCK_M": 64, "BLOCK_N": 128, "BLOCK_K": 128, "num_warps": 4, "num_stages": 4},
+            "many": {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
+            "few": {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 128, "RESIDENT": 2, "num_warps": 4, "num_stages": 4},
         },
         ("interpreter", ""): {
-            rows: {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1}
+            rows: {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 4, "num_stages": 1}
             for rows in ("many", "few")
         },
     }
@@ -160,15 +160,17 @@ def _product(x: torch.Tensor, weight: torch.Tensor, ends: torch.Tensor) -> torch
     k_last = weight.stride(1) == 1
 
     def launch(config: Any) -> None:
+        config = dict(config)
+        programs = config.pop("RESIDENT") * _multiprocessors()
         BLOCK_M, BLOCK_N, BLOCK_K = (config[name] for name in ("BLOCK_M", "BLOCK_N", "BLOCK_K"))
         stored, block = (weight.transpose(1, 2), [BLOCK_N, BLOCK_K]) if k_last else (weight, [BLOCK_K, BLOCK_N])
-        _matmul_experts_kernel[(_multiprocessors(),)](
+        _matmul_experts_kernel[(programs,)](
             TensorDescriptor(x, list(x.shape), list(x.stride()), [BLOCK_M, BLOCK_K]),
             TensorDescriptor(stored, list(stored.shape), list(stored.stride()), [1, *block]),
             ends, y, N, K, E, N, EXPERTS=max(triton.next_power_of_2(E), 16), K_LAST=k_last, **config,
         )  # fmt: skip
 
-    launch(CONFIGURATIONS.configuration("many" if rows >= 64 * E else "few", launch))
+    launch(CONFIGURATIONS.configuration("many" if rows >= 32 * E else "few", launch))
     return y
 
 

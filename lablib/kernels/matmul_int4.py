@@ -7,9 +7,10 @@ stands in the way is arithmetic: a conversion from integer to float is slow, and
 four bits at the low end of a bfloat16 already are a number, the subnormal q · 2^-133. One packed multiply-add makes
 (q - 8) · 2^-6 of two of them, exactly, and the scale takes the power of two back:
 
-    word   h3 h2 h1 h0 l3 l2 l1 l0     eight weights of 4 bits; then for i = 0 ... 3, of word >> 4 · i:
-    AND    0  0  0  hi 0  0  0  li     two bfloat16
-    FMA    (hi - 8) · 2^-6, (li - 8) · 2^-6
+    word          h3 h2 h1 h0 l3 l2 l1 l0     eight weights of 4 bits
+    & 000F000F    0  0  0  h0 0  0  0  l0     two bfloat16, h0 · 2^-133 and l0 · 2^-133
+    & 00F000F0    0  0  h1 0  0  0  l1 0      h1 · 2^-129 and l1 · 2^-129: the least normal numbers go on evenly
+    FMA           (h - 8) · 2^-6, (l - 8) · 2^-6;    the same with word >> 8 for the other four
 
 Tensor cores take the left operand from registers, so W is that one, and few rows of x are the short side of the tile.
 Of every 16 k, a thread holds four: 2t, 2t + 1, 2t + 8 and 2t + 9. Words are packed so that a thread finds all that it
@@ -32,6 +33,7 @@ import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
+from lablib.kernels.splits import add_splits
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -46,13 +48,19 @@ NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "num_warps": 4, "num_stages": 5},
-            32: {"BLOCK_M": 32, "BLOCK_N": 128, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "num_warps": 8, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "num_warps": 8, "num_stages": 3},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 5},
+            32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
+            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
-            rows: {"BLOCK_M": min(rows, 16), "BLOCK_N": 32, "num_warps": 4, "num_stages": 1}
+            rows: {
+                "BLOCK_M": min(rows, 16),
+                "BLOCK_N": 32,
+                "SPLITS": 2 if rows == 16 else 1,
+                "num_warps": 4,
+                "num_stages": 1,
+            }
             for rows in (16, 32, 64, 128)
         },
     }
@@ -119,59 +127,75 @@ def matmul_int4_cost(M: int, N: int, K: int, group: int = 128) -> Cost:
 
 @triton.jit
 def _matmul_int4_kernel(
-    x_ptr, packed_ptr, scales_ptr, y_ptr, M, N, K, x_stride_m, UP: tl.constexpr, UNIT: tl.constexpr,
+    x_ptr, packed_ptr, scales_ptr, y_ptr, M, N, groups, x_stride_m, UP: tl.constexpr, UNIT: tl.constexpr,
     GROUP: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     WORDS: tl.constexpr = GROUP // 8
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
+    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    first, last = split * groups // splits, (split + 1) * groups // splits
     # W is the left operand: tiles are [n, k] and [k, m], and the sum is yᵀ.
-    packed_ptrs = packed_ptr + columns[:, None] * WORDS + tl.arange(0, WORDS)[None, :]
-    x_ptrs = x_ptr + rows[None, :] * x_stride_m + tl.arange(0, GROUP)[:, None]
-    scale_ptrs = scales_ptr + columns
+    packed_ptrs = packed_ptr + (first * N + columns[:, None]) * WORDS + tl.arange(0, WORDS)[None, :]
+    x_ptrs = x_ptr + rows[None, :] * x_stride_m + first * GROUP + tl.arange(0, GROUP)[:, None]
+    scale_ptrs = scales_ptr + first * N + columns
     inside_n, inside_m = columns < N, rows < M
     # Two bytes are too few for an asynchronous copy: the scales are loaded one group ahead instead.
     scale = tl.load(scale_ptrs, mask=inside_n, other=0.0)
     total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
-    for k in range(0, K, GROUP):
+    for group in range(first, last):
         words = tl.load(packed_ptrs, mask=inside_n[:, None], other=0)
         x = tl.load(x_ptrs, mask=inside_m[None, :], other=0.0)
         scale_ptrs += N
-        next_scale = tl.load(scale_ptrs, mask=inside_n & (k + GROUP < K), other=0.0)
+        next_scale = tl.load(scale_ptrs, mask=inside_n & (group + 1 < last), other=0.0)
         partial = tl.dot(_weights(words, x.dtype, UP, UNIT), x)
         total += (scale.to(tl.float32) / UNIT)[:, None] * partial
         scale = next_scale
         packed_ptrs += N * WORDS
         x_ptrs += GROUP
-    y_ptrs = y_ptr + rows[None, :] * N + columns[:, None]
+    y_ptrs = y_ptr + (split * M + rows[None, :]) * N + columns[:, None]
     tl.store(y_ptrs, total.to(y_ptr.dtype.element_ty), mask=inside_n[:, None] & inside_m[None, :])
 
 
 @triton.jit
 def _weights(words, dtype: tl.constexpr, UP: tl.constexpr, UNIT: tl.constexpr):
     """(q - 8) · UNIT for the eight weights of each word. What looks like data movement renames registers."""
-    pair_0, pair_1 = words & 0x000F000F, words >> 4 & 0x000F000F
-    pair_2, pair_3 = words >> 8 & 0x000F000F, words >> 12 & 0x000F000F
-    pairs = tl.join(tl.join(pair_0, pair_2), tl.join(pair_1, pair_3))
-    low = pairs.to(tl.uint16).to(dtype, bitcast=True)
-    high = (pairs >> 16).to(tl.uint16).to(dtype, bitcast=True)
-    subnormal = tl.join(low, high).reshape(words.shape[0], words.shape[1] // 4, 4, 4, 2)  # n, b, t, i, h
-    subnormal = subnormal.permute(0, 1, 3, 2, 4).reshape(words.shape[0], 8 * words.shape[1])
-    return (subnormal * UP - 8 * UNIT).to(dtype)
+    BLOCK_N: tl.constexpr = words.shape[0]
+    WORDS: tl.constexpr = words.shape[1]
+    upper = words >> 8
+    pair_0 = _pair(words & 0x000F000F, dtype, UP, UNIT)
+    pair_1 = _pair(words & 0x00F000F0, dtype, UP / 16, UNIT)
+    pair_2 = _pair(upper & 0x000F000F, dtype, UP, UNIT)
+    pair_3 = _pair(upper & 0x00F000F0, dtype, UP / 16, UNIT)
+    w = tl.join(tl.join(pair_0, pair_2), tl.join(pair_1, pair_3)).reshape(BLOCK_N, WORDS // 4, 4, 2, 4)  # n, b, t, h, i
+    return w.permute(0, 1, 4, 2, 3).reshape(BLOCK_N, 8 * WORDS)
+
+
+@triton.jit
+def _pair(bits, dtype: tl.constexpr, UP: tl.constexpr, UNIT: tl.constexpr):
+    """(q - 8) · UNIT for both halves of a word that holds q / UP · UNIT in each."""
+    low = bits.to(tl.uint16).to(dtype, bitcast=True)
+    high = (bits >> 16).to(tl.uint16).to(dtype, bitcast=True)
+    return (tl.join(low, high) * UP - 8 * UNIT).to(dtype)
 
 
 class _MatmulInt4(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(packed, scales)
-        (M, K), N = x.shape, packed.shape[1]
+        M, N = len(x), packed.shape[1]
+        groups, words = packed.shape[0], packed.shape[2]
         y = torch.empty((M, N), dtype=x.dtype, device=x.device)
 
         def launch(config: Any) -> None:
-            grid = (triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]))
-            _matmul_int4_kernel[grid](
-                x, packed, scales, y, M, N, K, x.stride(0), *NORMAL[x.dtype], 8 * packed.shape[2], **config
+            config = dict(config)
+            splits = min(config.pop("SPLITS"), groups)
+            parts = y if splits == 1 else torch.empty((splits, M, N), dtype=torch.float32, device=x.device)
+            _matmul_int4_kernel[(triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]), splits)](
+                x, packed, scales, parts, M, N, groups, x.stride(0), *NORMAL[x.dtype], 8 * words, **config
             )
+            if splits > 1:
+                add_splits(parts, y)
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
         return y

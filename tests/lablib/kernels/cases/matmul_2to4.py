@@ -17,7 +17,7 @@ from lablib.kernels.matmul_2to4 import (
 
 from ..case import Build, Case, Refused
 
-BLOCK_N, BLOCK_M = 32, 16  # of the interpreter
+BLOCK_N, BLOCK_M, SPLITS = 32, 16, 2  # of the interpreter
 
 
 def _arguments(M: int, N: int, K: int):
@@ -44,10 +44,11 @@ def _sparser(rng: Rng, dtype: torch.dtype) -> tuple:
 
 
 def _cost(x: torch.Tensor, kept: torch.Tensor, masks: torch.Tensor) -> Cost:
-    """One tile along M; x is read once for each tile along N."""
-    (M, K), N = x.shape, kept.shape[1]
+    """The least, x again for each further tile along N, and the parts of the sum over K, written and read."""
+    (M, K), (blocks, N, _) = x.shape, kept.shape
     least = matmul_2to4_cost(M, N, K)
-    return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size())
+    parts = 2 * SPLITS * M * N * 4 if blocks > 1 else 0
+    return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size() + parts)
 
 
 CASES = [

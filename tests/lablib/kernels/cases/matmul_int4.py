@@ -11,7 +11,7 @@ from lablib.kernels.matmul_int4 import matmul_int4, matmul_int4_cost, matmul_int
 
 from ..case import Build, Case, Refused
 
-BLOCK_N, BLOCK_M = 32, 16  # of the interpreter
+BLOCK_N, BLOCK_M, SPLITS = 32, 16, 2  # of the interpreter
 
 
 def _arguments(M: int, N: int, K: int, group: int):
@@ -30,10 +30,11 @@ def _extreme(rng: Rng, dtype: torch.dtype) -> tuple:
 
 
 def _cost(x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> Cost:
-    """One tile along M and whole tiles along N: the least; else x is read once for each tile along N."""
-    (M, K), N = x.shape, packed.shape[1]
-    least = matmul_int4_cost(M, N, K, K // scales.shape[0])
-    return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size())
+    """The least, x again for each further tile along N, and the parts of the sum over K, written and read."""
+    (M, K), (groups, N, _) = x.shape, packed.shape
+    least = matmul_int4_cost(M, N, K, K // groups)
+    parts = 2 * SPLITS * M * N * 4 if groups > 1 else 0
+    return Cost(least.flops, least.bytes + (-(-N // BLOCK_N) - 1) * x.numel() * x.element_size() + parts)
 
 
 CASES = [
