@@ -15,11 +15,11 @@ and multiplies by zeros, which costs nothing while tensor cores wait for memory.
         10       [v0  0]  the word shifted up                   10       [v1  0]  its high half
         00       [ 0  0]                                        00       [ 0  0]
 
-Each pair is a register of a tensor core's left operand, so W is that one. Of every 16 k the tensor core expects pairs
-t and t + 4 in the same thread; a thread has both pairs of a four. So the columns of x are loaded in such an order that
-the pairs meet what they belong to. Blocks of 128 k of successive n lie side by side: a tile is one piece of memory.
+Each pair is a register of a tensor core's left operand, so W is that one, and nothing is exchanged between threads.
+Every step makes two products, of the first pairs with their columns of x and of the second pairs with theirs. Blocks of
+128 k of successive n lie side by side: a tile is one piece of memory.
 
-    program (n, m):   for each block of k:   kept, masks[block, n-tile] ──registers──> [BLOCK_N, 128] · xᵀ[128, BLOCK_M]
+    program (n, m):   for each block of k:   kept, masks ──registers──> 2 × [BLOCK_N, 64] · xᵀ[64, BLOCK_M]
 
 Binding roof: memory bandwidth at small M. At large M it is matrix throughput, where a dense product is as fast and
 the sparse instruction up to twice: use torch's cuSPARSELt there.
@@ -144,17 +144,19 @@ def _matmul_2to4_kernel(
     first, last = split * blocks // splits, (split + 1) * blocks // splits
     words_ptrs = words_ptr + (first * N + columns[:, None]) * FOURS + tl.arange(0, FOURS)[None, :]
     masks_ptrs = masks_ptr + (first * N + columns[:, None]) * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]
-    # Place 8p + 2t + h of every 16 is column 4t + 2p + h: both pairs p of four t meet one thread's registers.
-    place = tl.arange(0, BLOCK_K)
-    inner = place // 16 * 16 + place // 2 % 4 * 4 + place // 8 % 2 * 2 + place % 2
+    place = tl.arange(0, BLOCK_K // 2)
+    inner = place // 2 * 4 + place % 2  # the columns of the first pairs; those of the second pairs are 2 further on
     x_ptrs = x_ptr + rows[None, :] * x_stride_m + first * BLOCK_K + inner[:, None]
     inside_n, inside_m = columns[:, None] < N, rows[None, :] < M
     total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
     for _ in range(first, last):
         words = tl.load(words_ptrs, mask=inside_n, other=0).to(tl.uint32, bitcast=True)
         masks = tl.load(masks_ptrs, mask=inside_n, other=0)
-        x = tl.load(x_ptrs, mask=inside_m, other=0.0)
-        total = tl.dot(_weights(words, masks, x.dtype), x, total)
+        x_first = tl.load(x_ptrs, mask=inside_m, other=0.0)
+        x_second = tl.load(x_ptrs + 2, mask=inside_m, other=0.0)
+        w_first, w_second = _weights(words, masks, x_first.dtype)
+        total = tl.dot(w_first, x_first, total)
+        total = tl.dot(w_second, x_second, total)
         words_ptrs += N * FOURS
         masks_ptrs += N * (FOURS // 2)
         x_ptrs += BLOCK_K
@@ -164,7 +166,7 @@ def _matmul_2to4_kernel(
 
 @triton.jit
 def _weights(words, masks, dtype: tl.constexpr):
-    """Four weights for each word, two of them zero. What looks like data movement renames registers."""
+    """Both pairs of weights for each word. What looks like data movement renames registers."""
     BLOCK_N: tl.constexpr = words.shape[0]
     FOURS: tl.constexpr = words.shape[1]
     bits = tl.join(masks, masks >> 4).reshape(BLOCK_N, FOURS // 8, 4, 2).permute(0, 1, 3, 2).reshape(BLOCK_N, FOURS)
@@ -173,11 +175,15 @@ def _weights(words, masks, dtype: tl.constexpr):
     first = tl.where((bits & 2) != 0, first, first & 0xFFFF)
     second = tl.where((bits & 8) != 0, words, words >> 16)
     second = tl.where((bits & 4) != 0, second, second & 0xFFFF0000)
-    pairs = tl.join(first, second)
-    low = pairs.to(tl.uint16).to(dtype, bitcast=True)
-    high = (pairs >> 16).to(tl.uint16).to(dtype, bitcast=True)
-    fours = tl.join(low, high).reshape(BLOCK_N, FOURS // 4, 4, 2, 2)  # n, 16 k, t, p, h
-    return fours.permute(0, 1, 3, 2, 4).reshape(BLOCK_N, 4 * FOURS)
+    return _numbers(first, dtype), _numbers(second, dtype)
+
+
+@triton.jit
+def _numbers(words, dtype: tl.constexpr):
+    """Both halves of each word, side by side along k."""
+    low = words.to(tl.uint16).to(dtype, bitcast=True)
+    high = (words >> 16).to(tl.uint16).to(dtype, bitcast=True)
+    return tl.join(low, high).reshape(words.shape[0], 2 * words.shape[1])
 
 
 class _Matmul2to4(torch.autograd.Function):
