@@ -50,9 +50,11 @@ def _forward(M: int, N: int, least_roof: float | None) -> Row:
         usual="eager",
         reads=given[0].nbytes,
         writes=given[0].nbytes,
-        least_ratio=1 / 1.1 if small else 1.0,
+        least_ratio=1 / 1.1 if small else None,
         least_roof=least_roof,
         graph=small,
+        cause="latency: load, two reductions, load and store wait for each other; "
+        "1, 2, 4 and 8 warps took 2.31, 2.43, 2.33 and 2.34 µs",
     )
 
 

@@ -11,8 +11,12 @@ from lablib.kernels.softmax import softmax
 
 
 def rows() -> Iterator[Row]:
-    for N, least_roof in ((781, 0.80), (8192, 0.97), (32768, 0.92), (65536, 0.85)):
-        yield _row(16384, N, least_roof)
+    yield _row(16384, 781, 0.80)
+    yield _row(
+        16384, 8192, 0.97, "Liger's kernel and this one both run at a copy's speed: they differ by less than rounds do"
+    )
+    yield _row(16384, 32768, 0.92)
+    yield _row(16384, 65536, 0.85)
     yield _row(256, 512, None)
 
 
@@ -28,7 +32,7 @@ def _peers() -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
     return peers | {"Liger": LigerSoftmaxFunction.apply}
 
 
-def _row(M: int, N: int, least_roof: float | None) -> Row:
+def _row(M: int, N: int, least_roof: float | None, cause: str = "") -> Row:
     x = torch.randn(M, N, device="cuda", dtype=torch.bfloat16)
     small = least_roof is None
     return Row(
@@ -43,4 +47,5 @@ def _row(M: int, N: int, least_roof: float | None) -> Row:
         least_ratio=1 / 1.1 if small else 1.0,
         least_roof=least_roof,
         graph=small,
+        cause=cause,
     )

@@ -73,6 +73,5 @@ def _with_backward(M: int, N: int, least_roof: float | None) -> Row:
         usual="eager",
         reads=5 * dy.nbytes,
         writes=3 * dy.nbytes,
-        least_ratio=1.0,
         least_roof=least_roof,
     )

@@ -4,8 +4,7 @@
 
 Each program owns a strip of columns and walks down the rows, a block of them a step:
 
-    program p:   x[0 : BLOCK_M, strip]   ─┐
-                 x[BLOCK_M : 2·BLOCK_M, strip] ─┴─ +=  total[BLOCK_M, strip]  ──sum over the rows──>  y[strip]
+    program p:   x[0 : B, strip], x[B : 2B, strip], ...  ──load, add──>  total[B, strip]  ──sum──>  y[strip]
 
 No atomics: the order of the additions is fixed, so the result is the same in every run.
 

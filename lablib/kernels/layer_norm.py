@@ -5,19 +5,31 @@
     dx[m, n] = r[m] · (g[m, n] - mean_n g - z[m, n] · mean_n(g · z)),   g = dy · w
     dw[n]    = sum_m dy[m, n] · z[m, n],   db[n] = sum_m dy[m, n]
 
-A program takes neighbouring rows in turn, one whole row in registers, and keeps w and b there from its first row to
-its last. Backward it keeps its shares of dw and db there too, and writes them once:
+Forward a program takes one row into registers:
 
-                     w, dw, db [0 : N] in registers
-    program p:   x, dy [m, 0 : N]   ──load──>  means of g, g·z  ──store──>  dx[m, 0 : N];   dw += dy·z, db += dy
-                 x, dy [m+1, 0 : N]     ──load──>  ...
-                                                    at the end:  dw, db  ──store──>  shares[p, 0 : 2N]
-    column_sum:  shares[:, n]  ──>  dw[n], db[n]
+    program m:   x[m, 0 : N]  ──load──>  mean, variance, w, b  ──store──>  y[m, 0 : N], mean[m], r[m]
 
-So each pass reads and writes its tensors once: two passes over memory forward, three backward.
+Backward one of P programs takes every P-th row in turn, and keeps w and its shares of dw and db in registers from its
+first row to its last. While it computes one row, the next ones are on their way into shared memory:
+
+    program p:   x, dy[p,     0 : N]  ──load──>  means of g, g·z  ──store──>  dx[p,     0 : N];   dw += dy·z, db += dy
+                 x, dy[p + P, 0 : N]      ──load──>  means of g, g·z  ──store──>  dx[p + P, 0 : N];   dw += ...
+                 at the end:  dw, db  ──store──>  shares[p, 0 : 2N]
+    column_sum:  shares[0 : P, n]  ──>  dw[n], db[n]
+
+So every tensor is moved once: two passes over memory forward, three backward.
 
 Binding roof: memory bandwidth (about 8 operations forward for 2 · itemsize bytes an element, 14 backward for
 3 · itemsize).
+
+One H200 (torch 2.11, Triton 3.6), bfloat16, cold L2, beside the best peer of the same run. The roof is a plain kernel
+that moves the same bytes; a result above 1 beats that kernel, not the memory.
+
+    16384 rows of 8192: forward 0.131 ms, 1.02 of the roof, 1.11 × torch.compile
+                        forward and backward 0.334 ms, 0.97 of the roof, 1.38 × Liger
+    256 rows of 768 in a CUDA graph: 0.0025 ms, 0.86 × torch.compile with two warps; one took 0.0023 in another run
+
+Rows of 16384 miss the roof backward (0.45 of it): x, dy, dw and db in float32 are all registers that there are.
 
 Source: Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, section 3.
 """
@@ -43,7 +55,7 @@ LONGEST_ROW = 16384
 FORWARD = Tuned(
     {
         ("sm_90", "3.6"): {
-            1024: {"num_warps": 2},
+            1024: {"num_warps": 1},
             4096: {"num_warps": 4},
             8192: {"num_warps": 8},
             16384: {"num_warps": 8},
@@ -55,10 +67,10 @@ FORWARD = Tuned(
 BACKWARD = Tuned(
     {
         ("sm_90", "3.6"): {
-            1024: {"programs": 8, "num_warps": 2, "num_stages": 3},
-            4096: {"programs": 2, "num_warps": 8, "num_stages": 3},
+            1024: {"programs": 4, "num_warps": 4, "num_stages": 4},
+            4096: {"programs": 2, "num_warps": 4, "num_stages": 3},
             8192: {"programs": 1, "num_warps": 8, "num_stages": 3},
-            16384: {"programs": 1, "num_warps": 32, "num_stages": 2},
+            16384: {"programs": 1, "num_warps": 8, "num_stages": 2},
         }
     },
     candidates=tuple(
@@ -113,7 +125,7 @@ def _layer_norm_backward_kernel(
     w = tl.load(w_ptr + columns, mask=inside, other=0.0).to(tl.float32)
     dw = tl.zeros((BLOCK_N,), tl.float32)
     db = tl.zeros((BLOCK_N,), tl.float32)
-    # Neighbouring rows at the same time, not one after the other: together the programs walk through memory in order.
+    # Every P-th row, not a stretch of rows: together the programs walk through memory in order.
     first = tl.program_id(0).to(tl.int64)
     for row in tl.range(first, M, tl.num_programs(0), num_stages=STAGES):  # pyright: ignore[reportGeneralTypeIssues]
         dy = tl.load(dy_ptr + row * dy_row_stride + columns, mask=inside, other=0.0).to(tl.float32)

@@ -5,19 +5,31 @@
     dx[m, n] = r[m] · (g[m, n] - z[m, n] · mean_n(g[m, n] · z[m, n])),   g = dy · w,  z = x · r
     dw[n]    = sum_m dy[m, n] · z[m, n]
 
-A program takes neighbouring rows in turn, one whole row in registers, and keeps w there from its first row to its
-last. Backward it keeps its share of dw there too, and writes it once:
+Forward a program takes one row into registers:
 
-                     w[0 : N], dw[0 : N] in registers
-    program p:   x, dy [m, 0 : N]   ──load──>  mean of g·z  ──store──>  dx[m, 0 : N];   dw += dy·z
-                 x, dy [m+1, 0 : N]     ──load──>  ...
-                                                              at the end: dw ──store──>  shares[p, 0 : N]
-    column_sum:  shares[:, n]  ──>  dw[n]
+    program m:   x[m, 0 : N]  ──load──>  mean square, w  ──store──>  y[m, 0 : N], r[m]
 
-So each pass reads and writes its tensors once: two passes over memory forward, three backward.
+Backward one of P programs takes every P-th row in turn, and keeps w and its share of dw in registers from its first row
+to its last. While it computes one row, the next ones are on their way into shared memory:
+
+    program p:   x, dy[p,     0 : N]  ──load──>  mean of g·z  ──store──>  dx[p,     0 : N];   dw += dy·z
+                 x, dy[p + P, 0 : N]      ──load──>  mean of g·z  ──store──>  dx[p + P, 0 : N];   dw += dy·z
+                 at the end:  dw  ──store──>  shares[p, 0 : N]
+    column_sum:  shares[0 : P, n]  ──>  dw[n]
+
+So every tensor is moved once: two passes over memory forward, three backward.
 
 Binding roof: memory bandwidth (about 5 operations forward for 2 · itemsize bytes an element, 11 backward for
 3 · itemsize).
+
+One H200 (torch 2.11, Triton 3.6), bfloat16, cold L2, beside the best peer of the same run. The roof is a plain kernel
+that moves the same bytes; a result above 1 beats that kernel, not the memory.
+
+    16384 rows of 8192: forward 0.131 ms, 1.02 of the roof, 0.96 × torch.compile
+                        forward and backward 0.331 ms, 0.98 of the roof, 1.28 × torch.compile
+    256 rows of 768 in a CUDA graph: 0.0022 ms, 0.88 × torch.compile with two warps; one took 0.0020 in another run
+
+Rows of 16384 miss the roof backward (0.62 of it): x, dy and dw in float32 leave too few registers, and some spill.
 
 Source: Zhang and Sennrich, "Root mean square layer normalization", arXiv:1910.07467, section 4.
 """
@@ -43,7 +55,7 @@ LONGEST_ROW = 16384
 FORWARD = Tuned(
     {
         ("sm_90", "3.6"): {
-            1024: {"num_warps": 2},
+            1024: {"num_warps": 1},
             4096: {"num_warps": 4},
             8192: {"num_warps": 8},
             16384: {"num_warps": 8},
@@ -55,10 +67,10 @@ FORWARD = Tuned(
 BACKWARD = Tuned(
     {
         ("sm_90", "3.6"): {
-            1024: {"programs": 8, "num_warps": 2, "num_stages": 3},
-            4096: {"programs": 2, "num_warps": 8, "num_stages": 3},
+            1024: {"programs": 4, "num_warps": 4, "num_stages": 4},
+            4096: {"programs": 2, "num_warps": 4, "num_stages": 3},
             8192: {"programs": 1, "num_warps": 8, "num_stages": 3},
-            16384: {"programs": 1, "num_warps": 32, "num_stages": 2},
+            16384: {"programs": 1, "num_warps": 16, "num_stages": 2},
         }
     },
     candidates=tuple(
@@ -104,7 +116,7 @@ def _rms_norm_backward_kernel(
     inside = columns < N
     w = tl.load(w_ptr + columns, mask=inside, other=0.0).to(tl.float32)
     dw = tl.zeros((BLOCK_N,), tl.float32)
-    # Neighbouring rows at the same time, not one after the other: together the programs walk through memory in order.
+    # Every P-th row, not a stretch of rows: together the programs walk through memory in order.
     first = tl.program_id(0).to(tl.int64)
     for row in tl.range(first, M, tl.num_programs(0), num_stages=STAGES):  # pyright: ignore[reportGeneralTypeIssues]
         dy = tl.load(dy_ptr + row * dy_row_stride + columns, mask=inside, other=0.0).to(tl.float32)

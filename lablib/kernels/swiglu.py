@@ -5,14 +5,20 @@
     dgate = dy · up · s(gate) · (1 + gate · (1 - s(gate)))
     dup   = dy · silu(gate)
 
-    program p of row m:   gate, up [m, p·BLOCK : (p+1)·BLOCK]  ──load──>  silu, multiply  ──store──>  y[m, same]
-
-Contiguous matrices are treated as one long row; the halves of a wider matrix are not contiguous.
+    program (m, p):   gate, up [m, p·BLOCK : (p+1)·BLOCK]  ──load──>  silu, multiply  ──store──>  y[m, same columns]
 
 Nothing but the inputs is kept for the backward pass: the sigmoid costs less to compute again than to load.
 
 Binding roof: memory bandwidth (about 6 operations for 3 · itemsize bytes an element forward, 12 for 5 · itemsize
 backward).
+
+One H200 (torch 2.11, Triton 3.6), bfloat16, cold L2, beside the best peer of the same run. The roof is a plain kernel
+that moves the same bytes; a result above 1 beats that kernel, not the memory.
+
+    16384 × 8192: forward 0.184 ms, 1.07 of the roof, 1.00 × Liger; backward 0.313 ms, 1.04 of the roof
+    64 × 2048 in a CUDA graph, forward: 0.0016 ms
+
+torch.compile's forward took 0.1835 ms, in another run.
 
 Source: Shazeer, "GLU variants improve transformer", arXiv:2002.05202, section 2.
 """
@@ -55,10 +61,10 @@ def swiglu_cost(M: int, N: int, itemsize: int, backward: bool = False) -> Cost:
 
 
 @triton.jit
-def _swiglu_kernel(gate_ptr, up_ptr, y_ptr, gate_row_stride, up_row_stride, N, blocks, BLOCK: tl.constexpr):
+def _swiglu_kernel(gate_ptr, up_ptr, y_ptr, gate_row_stride, up_row_stride, N, BLOCK: tl.constexpr):
     # int64: the number of an element passes 2**31 in a tensor of that many.
-    program = tl.program_id(0).to(tl.int64)
-    row, columns = program // blocks, program % blocks * BLOCK + tl.arange(0, BLOCK)
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < N
     gate = tl.load(gate_ptr + row * gate_row_stride + columns, mask=inside, other=0.0).to(tl.float32)
     up = tl.load(up_ptr + row * up_row_stride + columns, mask=inside, other=0.0).to(tl.float32)
@@ -68,11 +74,11 @@ def _swiglu_kernel(gate_ptr, up_ptr, y_ptr, gate_row_stride, up_row_stride, N, b
 
 @triton.jit
 def _swiglu_backward_kernel(
-    dy_ptr, gate_ptr, up_ptr, dgate_ptr, dup_ptr, dy_row_stride, gate_row_stride, up_row_stride, N, blocks,
+    dy_ptr, gate_ptr, up_ptr, dgate_ptr, dup_ptr, dy_row_stride, gate_row_stride, up_row_stride, N,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    program = tl.program_id(0).to(tl.int64)
-    row, columns = program // blocks, program % blocks * BLOCK + tl.arange(0, BLOCK)
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < N
     dy = tl.load(dy_ptr + row * dy_row_stride + columns, mask=inside, other=0.0).to(tl.float32)
     gate = tl.load(gate_ptr + row * gate_row_stride + columns, mask=inside, other=0.0).to(tl.float32)
@@ -85,15 +91,12 @@ def _swiglu_backward_kernel(
 
 
 def _launch(kernel: Any, tuned: Tuned, inputs: tuple[torch.Tensor, ...], outputs: tuple[torch.Tensor, ...]) -> None:
-    if all(one.is_contiguous() for one in inputs):  # one long row: its blocks leave no rest in every short one
-        inputs, outputs = (tuple(one.view(1, -1) for one in tensors) for tensors in (inputs, outputs))
     M, N = outputs[0].shape
 
     def launch(chosen: Configuration) -> None:
-        BLOCK = min(chosen["BLOCK"], triton.next_power_of_2(N))
-        blocks = triton.cdiv(N, BLOCK)
+        BLOCK = min(chosen["BLOCK"], triton.next_power_of_2(max(N, 1)))
         strides = (one.stride(0) for one in inputs)
-        kernel[(M * blocks,)](*inputs, *outputs, *strides, N, blocks, BLOCK=BLOCK, num_warps=chosen["num_warps"])
+        kernel[(M, triton.cdiv(N, BLOCK))](*inputs, *outputs, *strides, N, BLOCK=BLOCK, num_warps=chosen["num_warps"])
 
     launch(tuned.up_to(min(M * N, LARGE), launch))
 

@@ -63,7 +63,13 @@ class Tuned:
         return self._found[case]
 
     def up_to(self, size: int, launch: Callable[[Configuration], Any] | None = None) -> Configuration:
-        """The same where cases are sizes: the configuration of the smallest one that is no less than ``size``."""
+        """The same where cases are sizes: the configuration of the smallest one that is no less than ``size``.
+
+        Examples
+        --------
+        >>> Tuned({("sm_90", "3.6"): {512: {"num_warps": 1}, 8192: {"num_warps": 8}}}).up_to(600)
+        {'num_warps': 8}
+        """
         case = min(case for case in self._written() if isinstance(case, int) and case >= size)
         return self.configuration(case, launch)
 

@@ -91,7 +91,7 @@ BUILDS = [
     for N, kernel in [
         (781, "_softmax_kernel"),
         (8192, "_softmax_kernel"),
-        (16384, "_softmax_kernel"),
+        (16384, "_softmax_long_kernel"),
         (65536, "_softmax_long_kernel"),
     ]
 ] + [
