@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-__all__ = ["DEVICE", "INTERPRETED", "describe", "refuse_bfloat16", "seed"]
+__all__ = ["DEVICE", "INTERPRETED", "describe", "processors", "refuse_bfloat16", "seed"]
 
 
 def _interpreter_wanted() -> bool:
@@ -69,3 +69,11 @@ def seed(value: int) -> None:
     random.seed(value)
     np.random.seed(value)
     torch.manual_seed(value)
+
+
+def processors() -> int:
+    """Streaming multiprocessors of the GPU: how many programs run side by side, times the programs that one holds.
+
+    Two when kernels are interpreted, so that each of the few programs has several pieces of work there too.
+    """
+    return 2 if INTERPRETED else torch.cuda.get_device_properties(DEVICE).multi_processor_count

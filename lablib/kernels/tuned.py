@@ -62,6 +62,17 @@ class Tuned:
             self._found[case] = min(self.candidates, key=lambda candidate: _milliseconds(launch, candidate))
         return self._found[case]
 
+    def up_to(self, size: int, launch: Callable[[Configuration], Any] | None = None) -> Configuration:
+        """The same where cases are sizes: the configuration of the smallest one that is no less than ``size``.
+
+        Examples
+        --------
+        >>> Tuned({("sm_90", "3.6"): {512: {"num_warps": 1}, 8192: {"num_warps": 8}}}).up_to(600)
+        {'num_warps': 8}
+        """
+        case = min(case for case in self._written() if isinstance(case, int) and case >= size)
+        return self.configuration(case, launch)
+
     def _written(self) -> Mapping[Hashable, Configuration]:
         """The part of the table that fits this machine best: its GPU and Triton, its GPU, or the first."""
         gpu, version = _gpu(), ".".join(triton.__version__.split(".")[:2])
