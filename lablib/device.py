@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-__all__ = ["DEVICE", "INTERPRETED", "describe", "processors", "refuse_bfloat16", "seed"]
+__all__ = ["DEVICE", "INTERPRETED", "describe", "refuse_bfloat16", "seed"]
 
 
 def _interpreter_wanted() -> bool:
@@ -58,9 +58,9 @@ def refuse_bfloat16(name: str, *tensors: torch.Tensor) -> None:
     Raises
     ------
     ValueError
-        If kernels are interpreted and a tensor is bfloat16.
+        If kernels are interpreted and a tensor is bfloat16. One on the ``meta`` device is not: nothing computes on it.
     """
-    if INTERPRETED and any(tensor.dtype == torch.bfloat16 for tensor in tensors):
+    if INTERPRETED and any(tensor.dtype == torch.bfloat16 and not tensor.is_meta for tensor in tensors):
         raise ValueError(f"{name} cannot compute in bfloat16 without a GPU: use float16 or float32 here.")
 
 
@@ -69,11 +69,3 @@ def seed(value: int) -> None:
     random.seed(value)
     np.random.seed(value)
     torch.manual_seed(value)
-
-
-def processors() -> int:
-    """Streaming multiprocessors of the GPU: how many programs run side by side, times the programs that one holds.
-
-    Two when kernels are interpreted, so that each of the few programs has several pieces of work there too.
-    """
-    return 2 if INTERPRETED else torch.cuda.get_device_properties(DEVICE).multi_processor_count

@@ -45,11 +45,11 @@ from lablib.kernels.conv_shapes import (
     channels_last,
     output_size,
     per_axis,
-    processors,
     require_convolution,
     tiling,
     whole_vectors,
 )
+from lablib.kernels.schedule import multiprocessors
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
@@ -139,7 +139,7 @@ def _product(x, weight, bias, stride, padding, dilation) -> torch.Tensor:
     pixels, weights = channels_last(x), channels_last(weight).view(C_OUT, -1)
     y = torch.empty((N, *size_out, C_OUT), dtype=x.dtype, device=x.device)
     configuration, block, tiles = tiling(y, C_IN)
-    _conv2d_kernel[(min(tiles, processors(x)),)](
+    _conv2d_kernel[(min(tiles, multiprocessors()),)](
         TensorDescriptor.from_tensor(pixels, [*block, configuration["BLOCK_C"]]),
         TensorDescriptor.from_tensor(weights, [configuration["BLOCK_OUT"], configuration["BLOCK_C"]]),
         TensorDescriptor.from_tensor(y, [*block, configuration["BLOCK_OUT"]]),

@@ -32,7 +32,8 @@ import torch
 import torch.nn.functional as F
 
 from lablib import device  # noqa: F401  (before triton)
-from lablib.kernels.conv_shapes import blocks, channels_last, fitted, pixel_block, processors
+from lablib.kernels.conv_shapes import blocks, channels_last, fitted, pixel_block
+from lablib.kernels.schedule import multiprocessors
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -155,7 +156,7 @@ def weight_gradient(
     columns = taps[0] * taps[1] * taps[2] * triton.cdiv(C_IN, BLOCK_C)
     tiles = triton.cdiv(C_OUT, configuration["BLOCK_OUT"]) * triton.cdiv(columns, 2)
     # Few enough that the sums stay small, and so many that the last wave of programs is nearly full.
-    shares = min(range(1, MOST_SHARES + 1), key=lambda shares: triton.cdiv(tiles * shares, processors(x)) / shares)
+    shares = min(range(1, MOST_SHARES + 1), key=lambda shares: triton.cdiv(tiles * shares, multiprocessors()) / shares)
     shares = min(shares, blocks(size, block))
     sums = torch.empty((shares, C_OUT, *taps, C_IN), dtype=torch.float32, device=x.device)
     _weight_gradient_kernel[(tiles, shares)](

@@ -9,6 +9,7 @@ from math import prod
 
 import torch
 
+from lablib.kernels.schedule import multiprocessors
 from lablib.kernels.tuned import Tuned
 
 __all__ = [
@@ -18,7 +19,6 @@ __all__ = [
     "output_size",
     "per_axis",
     "pixel_block",
-    "processors",
     "require_convolution",
     "tiling",
     "whole_vectors",
@@ -75,11 +75,6 @@ def blocks(size: Sequence[int], block: Sequence[int]) -> int:
     return prod(-(-n // b) for n, b in zip(size, block, strict=True))
 
 
-def processors(like: torch.Tensor) -> int:
-    """Multiprocessors of the GPU that holds ``like``, and 2 where there is none: programs that take tiles in turn."""
-    return torch.cuda.get_device_properties(like.device).multi_processor_count if like.is_cuda else 2
-
-
 def fitted(block: int, size: int, least: int = 16) -> int:
     """``block``, or the power of two that covers ``size`` where that is smaller."""
     return min(block, max(least, 1 << (size - 1).bit_length()))
@@ -117,7 +112,7 @@ def tiling(y: torch.Tensor, C_in: int) -> tuple[dict[str, int], tuple[int, ...],
         return cut("float32")
     # Half the tile is worth it where twice the tiles still run at once.
     many = cut("many")
-    return many if 2 * many[-1] > processors(y) else cut("few")
+    return many if 2 * many[-1] > multiprocessors() else cut("few")
 
 
 def whole_vectors(itemsize: int, *channels: int) -> bool:

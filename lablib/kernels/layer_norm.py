@@ -40,9 +40,10 @@ from typing import Any
 
 import torch
 
-from lablib import device
+from lablib import device  # noqa: F401  (before triton: it decides whether kernels are interpreted)
 from lablib.gpu.cost import Cost
 from lablib.kernels.column_sum import column_sum
+from lablib.kernels.schedule import multiprocessors
 from lablib.kernels.tuned import Configuration, Tuned
 
 import triton  # isort: skip
@@ -170,7 +171,7 @@ class _LayerNorm(torch.autograd.Function):
         dx = torch.empty((M, N), dtype=x.dtype, device=x.device)
 
         def launch(chosen: Configuration) -> torch.Tensor:
-            programs = min(M, chosen["programs"] * device.processors())
+            programs = min(M, chosen["programs"] * multiprocessors())
             shares = torch.empty((programs, 2 * N), dtype=torch.float32, device=x.device)
             _layer_norm_backward_kernel[(programs,)](
                 dy, x, weight, mean, rstd, dx, shares, dy.stride(0), x.stride(0), M, N,
