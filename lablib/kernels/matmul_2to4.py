@@ -48,7 +48,7 @@ BLOCK_K = 128  # a part of the format: masks lie together for so many weights of
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 5},
             32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
             64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
             128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},

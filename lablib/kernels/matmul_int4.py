@@ -48,9 +48,9 @@ NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 5},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
             32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
+            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
             128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
