@@ -26,13 +26,13 @@ Source: Gale et al., "MegaBlocks", arXiv:2211.15841, sections 3 and 5.1; Shazeer
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
+from lablib.kernels.schedule import multiprocessors
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -150,11 +150,6 @@ class _MatmulExperts(torch.autograd.Function):
         return dx, dw, None
 
 
-@cache
-def _multiprocessors() -> int:
-    return 2 if device.INTERPRETED else torch.cuda.get_device_properties(device.DEVICE).multi_processor_count
-
-
 def _product(x: torch.Tensor, weight: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
     (rows, K), (E, _, N) = x.shape, weight.shape
     y = torch.empty((rows, N), dtype=x.dtype, device=x.device)
@@ -164,7 +159,7 @@ def _product(x: torch.Tensor, weight: torch.Tensor, ends: torch.Tensor) -> torch
 
     def launch(config: Any) -> None:
         config = dict(config)
-        programs = config.pop("RESIDENT") * _multiprocessors()
+        programs = config.pop("RESIDENT") * multiprocessors()
         BLOCK_M, BLOCK_N, BLOCK_K = (config[name] for name in ("BLOCK_M", "BLOCK_N", "BLOCK_K"))
         stored, block = (weight.transpose(1, 2), [BLOCK_N, BLOCK_K]) if k_last else (weight, [BLOCK_K, BLOCK_N])
         _matmul_experts_kernel[(programs,)](
