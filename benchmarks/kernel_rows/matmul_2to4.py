@@ -42,7 +42,7 @@ def _row(M: int, N: int, K: int, least_of_peer: dict[str, float], graph: bool = 
         reads=cost.bytes - written,
         writes=written,
         least_of_peer=least_of_peer,
-        cause="Expanding in registers binds (seven instructions a weight, later six), issued in 60% of cycles. Tried: two "
-        "and four products a step, tiles contiguous in memory, tiles of 64 and 128 with four and eight warps.",
+        cause="Expanding in registers binds (seven instructions a weight, later six), issued in 60% of cycles. Tried: "
+        "one, two and four products a step, tiles contiguous in memory, 64 and 128 columns, four and eight warps.",
         graph=graph,
     )

@@ -43,7 +43,7 @@ def _row(M: int, N: int, K: int, least_of_peer: dict[str, float], graph: bool = 
         reads=cost.bytes - written,
         writes=written,
         least_of_peer=least_of_peer,
-        cause="Instructions bind, not memory (half its bandwidth): three warps a scheduler issue in 60% of cycles. Tried: "
-        "tiles of 64 to 256, unrolled loops, scales loaded ahead (helps), tiles contiguous in memory (helps most).",
+        cause="Instructions bind, not memory (half its bandwidth): three warps a scheduler issue in 60% of cycles. "
+        "Tried: tiles of 64 to 256, unrolling, scales loaded ahead (helps), tiles contiguous in memory (helps most).",
         graph=graph,
     )

@@ -25,9 +25,9 @@ Binding roof: memory bandwidth at small M. At large M it is matrix throughput, w
 the sparse instruction up to twice: use torch's cuSPARSELt there.
 
 On an H200, N = 28672 and K = 8192, bfloat16: 0.108 ms for one row of x and 0.103 ms for 16, where cuBLAS takes 0.121
-and 0.119 ms over dense weights and cuSPARSELt 0.459 and 0.425 ms. At the rate of a copy, reading takes 0.062 ms: expanding binds, with
-seven instructions a weight when this was measured, and six since. With 8192 rows and N = K = 8192 a first version took
-4.8 ms, cuBLAS 1.39 ms and cuSPARSELt 1.07 ms.
+and 0.119 ms over dense weights and cuSPARSELt 0.459 and 0.425 ms. At the rate of a copy, reading takes 0.062 ms:
+expanding binds, with seven instructions a weight when this was measured, and six since. With 8192 rows and
+N = K = 8192 a first version took 4.8 ms, cuBLAS 1.39 ms and cuSPARSELt 1.07 ms.
 
 Source: Mishra et al., "Accelerating sparse deep neural networks", arXiv:2104.08378, section 3 (the format).
 """

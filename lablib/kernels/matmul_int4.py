@@ -22,9 +22,10 @@ needs in its own words, and a group's words of successive n lie side by side, so
 Binding roof: memory bandwidth up to M of about 64, by the bytes of the weights; then matrix throughput.
 
 On an H200, N = 28672 and K = 8192, bfloat16: 0.052 ms for one row of x and 0.054 ms for 16, where cuBLAS takes 0.120
-and 0.119 ms over weights in bfloat16 and torch._weight_int4pack_mm 0.064 and 0.267 ms. The weights alone could be
-read in 0.029 ms at the rate of a copy: the profile shows half of that bandwidth, and instructions issued in three cycles of five by the three
-warps that each scheduler has. Those figures are from before a change that left out three instructions of 22 a word.
+and 0.119 ms over weights in bfloat16 and torch._weight_int4pack_mm 0.064 and 0.267 ms. At the rate of a copy the
+weights could be read in 0.029 ms. The profile shows half of that bandwidth, and instructions issued in three cycles of
+five by the three warps that each scheduler has. The figures are from before a change that left out three instructions
+of 22 a word.
 
 Source: Kim, Henry, Fahim and Awadalla, "Who says elephants can't run", arXiv:2211.10017, section 3.3 (conversion
 without conversion instructions); Frantar et al., "GPTQ", arXiv:2210.17323, section 4 (scales of groups).

@@ -105,9 +105,10 @@ def _product(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
     def launch(config: Any) -> None:
         BLOCK_M, BLOCK_N, BLOCK_K = (config[name] for name in ("BLOCK_M", "BLOCK_N", "BLOCK_K"))
-        blocks = {x: [BLOCK_M, BLOCK_K], a: [BLOCK_K, rank], b: [rank, BLOCK_N], y: [BLOCK_M, BLOCK_N]}
+        blocks = [BLOCK_M, BLOCK_K], [BLOCK_K, rank], [rank, BLOCK_N], [BLOCK_M, BLOCK_N]
         descriptors = [
-            TensorDescriptor(one, list(one.shape), list(one.stride()), block) for one, block in blocks.items()
+            TensorDescriptor(one, list(one.shape), list(one.stride()), block)
+            for one, block in zip((x, a, b, y), blocks, strict=True)
         ]
         _matmul_low_rank_kernel[(triton.cdiv(M, BLOCK_M),)](*descriptors, N, K, RANK=rank, **config)
 
