@@ -26,7 +26,8 @@ from autograder.inside import wire
 from autograder.inside.serve import Server, described
 
 MAX_OUTPUT = 20_000  # characters that are kept of what one cell prints
-_PAUSE = 0.002  # seconds between two looks at a cell that runs
+_PAUSE = 0.002  # seconds between two looks at a process that runs
+_MOMENT = 0.3  # seconds that a process may take to end by itself
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,8 @@ class Cells:
                 self.serve(sock)
             sock.close()
             again = wire.receive(self.main)["again"]
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if not ended:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-            wire.send(self.main, {"ended": ending(status) if ended and status else None})
+            status = _awaited(child)
+            wire.send(self.main, {"ended": ending(status) if status else None})
             if not again:
                 return
 
@@ -158,6 +156,19 @@ class _Bounded(io.StringIO):
             if self.left <= 0:
                 super().write("\n… the rest is left out")
         return len(text)
+
+
+def _awaited(child: int) -> int | None:
+    """Wait a moment for a process, whose socket closes before it ends; its status, or None if it had to be killed."""
+    deadline = time.monotonic() + _MOMENT
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(_PAUSE)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def ending(status: int) -> str:
