@@ -15,22 +15,6 @@ FLOATS = (torch.float16, torch.float32)
 """What the interpreter computes rightly; on a GPU every case runs in bfloat16 too."""
 
 
-def nudged(usual: Callable[..., Any]) -> Callable[..., Any]:
-    """``usual`` on float32 arguments that are off by up to four units in the last place; others pass unchanged.
-
-    What that loses is a fair allowance for a kernel of many sums and exponentials: on a GPU it adds up in another order
-    than cuBLAS, and takes exponentials that are good to two units.
-    """
-
-    def nudge(x: Any) -> Any:
-        if not isinstance(x, torch.Tensor) or x.dtype != torch.float32:
-            return x
-        waves = torch.arange(x.numel(), device=x.device, dtype=torch.float32).cos().view(x.shape)
-        return x * (1 + 4 * torch.finfo(torch.float32).eps * waves)
-
-    return lambda *args, **keywords: usual(*map(nudge, args), **keywords)
-
-
 @dataclass(frozen=True)
 class Case:
     """A kernel with one kind of arguments.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from lablib.kernels.flash_attention_backward import KEYS, QUERIES, flash_attenti
 from lablib.kernels.flash_attention_forward import CONFIGURATIONS, flash_attention_forward
 from lablib.kernels.flash_attention_varlen import flash_attention_varlen, flash_attention_varlen_reference
 
-from ..case import FLOATS, Build, Case, Refused, nudged
+from ..case import FLOATS, Build, Case, Refused
 
 # What costs the interpreter seconds is drawn in the dtype with the narrowest bound there, and in all on a GPU.
 ONE = (torch.float32,) if device.INTERPRETED else FLOATS
@@ -128,7 +127,6 @@ CASES += [
         dtypes=ONE,
     ),
 ]  # fmt: skip
-CASES = [replace(case, usual=nudged(case.usual or case.reference)) for case in CASES]
 
 
 def _zeros(*shape: int, dtype: torch.dtype = torch.float16) -> torch.Tensor:
