@@ -38,7 +38,8 @@ student:  ## pack what students get into build/adls-labs.tar.gz
 bench: $(READY)  ## measure grading on this machine, 40 minutes, and write benchmarks/results/
 	$(VENV) -m benchmarks.grading
 
-bench-gpu: $(READY)  ## measure the kernels of lab06 on this machine's GPU, and write benchmarks/results/
+bench-gpu: $(READY)  ## measure every kernel and those of lab06 on this machine's GPU, and write benchmarks/results/
+	$(VENV) -m benchmarks.kernels
 	$(VENV) -m benchmarks.lab06
 
 lint: $(READY)  ## check style and types

@@ -62,9 +62,9 @@ def measure(size: Size, parts: Sequence[str], folder: Path) -> dict[str, Any]:
     busy = grading_machine.busy_cores()
     if busy > grading_machine.IDLE:
         print(f"note: CPU seconds include those of other programs, which keep {busy:.1f} cores busy", file=sys.stderr)
-    result = {**grading_machine.describe(), "busy_cores_before": busy}
+    result = grading_machine.describe()
     for part in parts:
-        result[part] = PARTS[part](size, folder)
+        result[part] = {"busy_cores_before": busy, **PARTS[part](size, folder)}
     if fingerprint.of_lab(master.find(ROOT, size.lab)) != sources:
         raise BenchmarkError("somebody changed the sources meanwhile")
     return result

@@ -58,9 +58,9 @@ def refuse_bfloat16(name: str, *tensors: torch.Tensor) -> None:
     Raises
     ------
     ValueError
-        If kernels are interpreted and a tensor is bfloat16.
+        If kernels are interpreted and a tensor is bfloat16. One on the ``meta`` device is not: nothing computes on it.
     """
-    if INTERPRETED and any(tensor.dtype == torch.bfloat16 for tensor in tensors):
+    if INTERPRETED and any(tensor.dtype == torch.bfloat16 and not tensor.is_meta for tensor in tensors):
         raise ValueError(f"{name} cannot compute in bfloat16 without a GPU: use float16 or float32 here.")
 
 

@@ -26,7 +26,8 @@ from autograder.inside import wire
 from autograder.inside.serve import Server, described
 
 MAX_OUTPUT = 20_000  # characters that are kept of what one cell prints
-_PAUSE = 0.002  # seconds between two looks at a cell that runs
+_PAUSE = 0.002  # seconds between two looks at a process that runs
+_MOMENT = 0.3  # seconds that a process may take to end after its socket has closed
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,10 @@ class Cells:
             if child == 0:
                 self.serve(sock)
             sock.close()
-            again = wire.receive(self.main)["again"]
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if not ended:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-            wire.send(self.main, {"ended": ending(status) if ended and status else None})
-            if not again:
+            judge = wire.receive(self.main)
+            status = _end(child, _MOMENT if judge["wants_cause"] else 0.0)
+            wire.send(self.main, {"ended": ending(status) if status else None})
+            if not judge["again"]:
                 return
 
     def serve(self, sock: socket.socket) -> NoReturn:
@@ -158,6 +156,21 @@ class _Bounded(io.StringIO):
             if self.left <= 0:
                 super().write("\n… the rest is left out")
         return len(text)
+
+
+def _end(child: int, seconds: float) -> int | None:
+    """Give a process some seconds to end by itself; its status, or None if it had to be killed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_PAUSE)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def ending(status: int) -> str:

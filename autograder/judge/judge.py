@@ -178,7 +178,7 @@ class Hearing:
         self.court.channel = None
         sock.close()
         again = again_if_failed and status != PASSED and self.observing.observed
-        wire.send(self.main, {"again": again})
+        wire.send(self.main, {"again": again, "wants_cause": status == NOT_REACHED})
         ended = self._report().get("ended")
         if status == NOT_REACHED and isinstance(ended, str):
             message = ended[:MAX_TEXT]

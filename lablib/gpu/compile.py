@@ -82,7 +82,8 @@ def argument_type(value: Any) -> tuple[str, Any]:
     Returns
     -------
     type : str
-        ``"*fp16"`` for a float16 tensor, ``"i32"`` for an int, ``"fp32"`` for a float, ``"constexpr"`` for 1 and None.
+        ``"*fp16"`` for a float16 tensor, ``"i32"`` for an int, ``"fp32"`` for a float, ``"constexpr"`` for 1 and None,
+        ``"tensordesc<fp16[128, 64]>"`` for a descriptor of a float16 tensor in blocks of 128 × 64.
     assumption : int, None or "constant"
         16 when the address or the value is a multiple of 16, which lets the compiler load 16 bytes at a time.
     """
@@ -96,14 +97,21 @@ def argument_type(value: Any) -> tuple[str, Any]:
     if isinstance(value, float):
         return "fp32", None
     if isinstance(value, torch.Tensor):
-        name = str(value.dtype).removeprefix("torch.")
-        names = {"bfloat16": "bf16", "bool": "i1", "float8_e4m3fn": "fp8e4nv", "float8_e5m2": "fp8e5"}
-        short = names.get(name) or re.sub(r"^uint", "u", re.sub(r"^int", "i", re.sub(r"^float", "fp", name)))
         aligned = (value.storage_offset() * value.element_size()) % 16 == 0
-        return f"*{short}", 16 if aligned else None
+        return f"*{_dtype_name(value.dtype)}", 16 if aligned else None
+    if type(value).__name__ == "TensorDescriptor":
+        return f"tensordesc<{_dtype_name(value.base.dtype)}{list(value.block_shape)}>", None
     raise CompileError(
-        f"An argument of type {type(value).__name__} cannot be compiled for; expected a tensor or a number."
+        f"An argument of type {type(value).__name__} cannot be compiled for; expected a tensor, a tensor descriptor "
+        "or a number."
     )
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    """Triton's name: ``"fp16"``, ``"bf16"``, ``"i32"``, ``"u8"``, ``"fp8e4nv"``."""
+    name = str(dtype).removeprefix("torch.")
+    names = {"bfloat16": "bf16", "bool": "i1", "float8_e4m3fn": "fp8e4nv", "float8_e5m2": "fp8e5"}
+    return names.get(name) or re.sub(r"^uint", "u", re.sub(r"^int", "i", re.sub(r"^float", "fp", name)))
 
 
 def compile_launch(launch: Launch, target: str = "sm_90") -> Compiled:

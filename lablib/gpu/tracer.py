@@ -208,7 +208,7 @@ def _with(handle: Any, data: np.ndarray) -> Any:
 
 def _mask_of(mask: Any) -> np.ndarray:
     """The lanes that are on: loads give a handle, tensor descriptors a plain array."""
-    return mask if isinstance(mask, np.ndarray) else mask.data
+    return mask if isinstance(mask, np.ndarray) else mask.data.astype(bool)  # i1, which may come in wider numbers
 
 
 def _poison(loaded: Any, lanes: np.ndarray) -> None:

@@ -186,4 +186,7 @@ def test_a_call_that_ends_its_process_costs_its_own_test_only(bar, answers: dict
 def test_who_kills_all_processes_keeps_what_came_before_and_hurts_nobody_else(bar) -> None:
     verdict = bar.hear({"crossing": "import os\nos.kill(-1, 9)"})
     assert [test for test, points in verdict.scores(bar.lab).items() if points] == ["test_standardize", "test_tally"]
+    # Its fork outlives its elders for a moment, in which a test may still find that the name is missing.
+    lost = [o for test, o in verdict.outcomes.items() if test not in ("test_standardize", "test_tally")]
+    assert {o.status for o in lost} <= {"not reached", "failed"} and all(o.message for o in lost)
     assert bar.scores({}) == bar.full()

@@ -17,6 +17,7 @@ from lablib.kernels.matmul import matmul
 
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
+from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 SCALE = tl.constexpr(3.0)
 
@@ -36,6 +37,19 @@ def _triple_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
 def triple(x: torch.Tensor) -> torch.Tensor:
     y = torch.empty_like(x)
     _triple_kernel[(triton.cdiv(x.numel(), 128),)](x, y, x.numel(), BLOCK=128)
+    return y
+
+
+@triton.jit
+def _copy_kernel(x_desc, y_desc, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK
+    y_desc.store([at, 0], x_desc.load([at, 0]))
+
+
+def copy_by_descriptors(x: torch.Tensor) -> torch.Tensor:
+    y = torch.empty_like(x)
+    x_desc, y_desc = (TensorDescriptor.from_tensor(one, [64, x.shape[1]]) for one in (x, y))
+    _copy_kernel[(triton.cdiv(x.shape[0], 64),)](x_desc, y_desc, BLOCK=64)
     return y
 
 
@@ -115,6 +129,14 @@ def test_helpers_and_constants_travel_with_the_kernel() -> None:
     assert "SCALE = tl.constexpr(3.0)" in text and "def _tripled(x):" in text
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e5m2, torch.int8])
+def test_descriptors_made_on_the_host_become_copies_by_the_copy_engine(dtype: torch.dtype) -> None:
+    x = torch.empty(1000, 128, dtype=dtype, device="meta")
+    before, since = compile_stages(copy_by_descriptors, x, targets=["sm_80", "sm_90"])
+    assert since.instructions["UTMALDG"] > 0 and since.instructions["UTMASTG"] > 0
+    assert before.instructions["LDG"] > 0 and before.instructions["STG"] > 0  # Ampere has none: they become pointers
+
+
 def test_a_kernel_that_does_not_compile_says_why() -> None:
     @triton.jit
     def broken_kernel(x_ptr, BLOCK: tl.constexpr):
@@ -151,6 +173,11 @@ def test_bad_requests_get_a_sentence(function, target: str, message: str) -> Non
         (torch.empty(4, dtype=torch.bfloat16), ("*bf16", 16)),
         (torch.empty(4, dtype=torch.uint8)[1:], ("*u8", None)),
         (torch.empty(4, dtype=torch.int64), ("*i64", 16)),
+        (TensorDescriptor.from_tensor(torch.empty(9, 64), [4, 32]), ("tensordesc<fp32[4, 32]>", None)),
+        (
+            TensorDescriptor.from_tensor(torch.empty(2, 9, 64, dtype=torch.float8_e4m3fn), [1, 8, 64]),
+            ("tensordesc<fp8e4nv[1, 8, 64]>", None),
+        ),
     ],
 )
 def test_argument_types_are_those_of_a_launch(value, expected) -> None:

@@ -1,80 +1,123 @@
-"""Every reference kernel agrees with its oracle, moves what its cost model says, and refuses what it cannot do."""
+"""Every reference kernel agrees with its oracle, moves what its cost model says, and refuses what it cannot do.
+
+The same tests run in the interpreter and, on a GPU, compiled. The cases stand in `cases`, a module a kernel.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from torch.utils import deterministic
+from torch.utils._pytree import tree_leaves, tree_map
 
-from lablib import check, device
-from lablib.kernels.elementwise import add, add_cost, add_reference
-from lablib.kernels.matmul import matmul, matmul_cost, matmul_reference
-from lablib.kernels.softmax import softmax, softmax_cost, softmax_reference
+from lablib import device
+from lablib.check.random import Rng
+from lablib.gpu.accuracy import require_accurate
+from lablib.gpu.trace import trace
 
+from .case import Case, Refused
 
-@pytest.mark.parametrize("shape", [(1,), (1023,), (5, 123), (3, 4, 7)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_add(shape, dtype) -> None:
-    x, y = check.rng.normal(*shape, dtype=dtype), check.rng.normal(*shape, dtype=dtype)
-    cost = add_cost(x.numel(), x.element_size())
-    z = check.traffic(add, x, y, loads=2 * x.nbytes, stores=x.nbytes)
-    assert cost.bytes == 3 * x.nbytes and cost.flops == x.numel()
-    check.close(z, add_reference(x, y))
-
-
-@pytest.mark.parametrize(("M", "N"), [(1, 1), (5, 123), (2, 4097)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_softmax(M, N, dtype) -> None:
-    x = check.rng.normal(M, N + 3, dtype=dtype)[:, 2 : N + 2]
-    y = check.traffic(softmax, x, loads=M * N * x.element_size(), stores=M * N * x.element_size())
-    check.close(y, softmax_reference(x.float()).to(dtype))
-    assert softmax_cost(M, N, x.element_size()).bytes == 2 * M * N * x.element_size()
+FOLDER = Path(__file__).parent / "cases"
+MODULES = [importlib.import_module(f".cases.{path.stem}", __package__) for path in sorted(FOLDER.glob("*.py"))]
+CASES: list[Case] = [case for module in MODULES for case in module.CASES]
+REFUSED: list[Refused] = [refused for module in MODULES for refused in getattr(module, "REFUSED", [])]
 
 
-def test_softmax_of_large_and_masked_scores() -> None:
-    x = 300 * check.rng.normal(3, 50)
-    x[:, 10:20] = float("-inf")
-    check.close(softmax(x), torch.softmax(x, -1))
+def _dtypes(case: Case) -> list[torch.dtype]:
+    on_gpu = [torch.bfloat16] if not device.INTERPRETED and torch.float16 in case.dtypes else []
+    return [*case.dtypes, *on_gpu]
 
 
-@pytest.mark.parametrize(("M", "N", "K"), [(16, 16, 16), (33, 70, 45), (1, 5, 123)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_matmul(M, N, K, dtype) -> None:
-    a, b = check.rng.normal(K, M, dtype=dtype).T, check.rng.normal(K, 2 * N, dtype=dtype)[:, ::2]
-    loads = a.element_size() * K * (M * -(-N // 32) + N * -(-M // 32))
-    c = check.traffic(matmul, a, b, 32, 32, 32, loads=loads, stores=M * N * a.element_size())
-    check.close(c, matmul_reference(a, b))
-    assert matmul_cost(M, N, K, a.element_size()).flops == 2 * M * N * K
+RUNS: list[Any] = [
+    pytest.param(case, dtype, id=f"{case.name}, {str(dtype).removeprefix('torch.')}")
+    for case in CASES
+    for dtype in _dtypes(case)
+]
 
 
-@pytest.mark.parametrize(
-    ("function", "shapes", "message"),
-    [
-        (add, [(3,), (4,)], r"one shape and dtype; it got torch.float32 \(3,\)"),
-        (softmax, [(3,)], r"takes a matrix .* it got shape \(3,\)"),
-        (softmax, [(1, 65537)], "at most 65536 elements"),
-        (matmul, [(3, 4), (3, 4)], r"it got torch.float32 \(3, 4\) and torch.float32 \(3, 4\)"),
-    ],
-)
-def test_bad_shapes_get_a_sentence(function, shapes, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        function(*(torch.zeros(s, device=device.DEVICE) for s in shapes))
+def _of(condition: str) -> list[Any]:
+    return [run for run in RUNS if getattr(run.values[0], condition)]
 
 
-@pytest.mark.parametrize(("function", "count"), [(add, 2), (softmax, 1)])
-def test_strides_that_a_kernel_cannot_follow_are_refused(function, count) -> None:
-    x = torch.zeros(4, 6, device=device.DEVICE).T
-    with pytest.raises(ValueError, match="strides"):
-        function(*[x] * count)
+def _draw(case: Case, dtype: torch.dtype, seed: int = 0) -> tuple:
+    return case.arguments(Rng(seed), dtype)
 
 
-@pytest.mark.skipif(not device.INTERPRETED, reason="a GPU computes in bfloat16")
-@pytest.mark.parametrize("function", [add, matmul])
-def test_bfloat16_is_refused_where_it_would_be_wrong(function) -> None:
-    x = torch.ones(16, 16, dtype=torch.bfloat16)
-    with pytest.raises(ValueError, match="cannot compute in bfloat16 without a GPU"):
-        function(x, x)
+def _exact(value: Any) -> Any:
+    is_float = isinstance(value, torch.Tensor) and value.is_floating_point()
+    return value.double() if is_float else value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def test_softmax_of_bfloat16() -> None:
-    x = check.rng.normal(3, 50, dtype=torch.bfloat16)
-    check.close(softmax(x), torch.softmax(x.float(), -1).bfloat16())
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """Memory that nothing has written is NaN or the largest integer."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    assert deterministic.fill_uninitialized_memory  # pyright: ignore
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("case", "dtype"), RUNS)
+def test_it_agrees_with_its_oracle_and_leaves_its_inputs_alone(case: Case, dtype: torch.dtype, seed: int) -> None:
+    args = _draw(case, dtype, seed)
+    exact = case.reference(*tree_map(_exact, args), **case.keywords)
+    usual = (case.usual or case.reference)(*tree_map(_copied, args), **case.keywords)
+    before = tree_map(_copied, args)
+    actual = case.run(args)
+    require_accurate(actual, exact, usual, case.name)
+    for index, (now, then) in enumerate(zip(args, before, strict=True)):
+        if index not in case.changed:
+            for one, other in zip(tree_leaves(now), tree_leaves(then), strict=True):
+                assert not isinstance(one, torch.Tensor) or torch.equal(one, other), f"argument {index} was changed"
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize(("case", "dtype"), _of("gradients"))
+def test_its_gradients_agree(case: Case, dtype: torch.dtype) -> None:
+    args = _draw(case, dtype)
+
+    def gradients(function: Any, given: tuple) -> list[torch.Tensor]:
+        given = tuple(
+            one.detach().requires_grad_() if index in case.gradients else one for index, one in enumerate(given)
+        )
+        outputs = [one for one in tree_leaves(function(given)) if one.requires_grad]
+        upstream = [Rng(7).normal(*one.shape, dtype=dtype).to(one.dtype) for one in outputs]
+        return list(torch.autograd.grad(outputs, [given[index] for index in case.gradients], upstream))
+
+    exact = gradients(lambda given: case.reference(*given, **case.keywords), tree_map(_exact, args))
+    usual = gradients(lambda given: (case.usual or case.reference)(*given, **case.keywords), tree_map(_copied, args))
+    require_accurate(gradients(case.run, args), exact, usual, f"the gradient of {case.name}")
+
+
+@pytest.mark.parametrize(("case", "dtype"), _of("deterministic"))
+def test_two_calls_give_the_same_bits(case: Case, dtype: torch.dtype) -> None:
+    one, other = (tree_leaves(case.run(_draw(case, dtype))) for _ in range(2))
+    assert all(map(torch.equal, one, other))
+
+
+@pytest.mark.skipif(not device.INTERPRETED, reason="counted in the interpreter")
+@pytest.mark.parametrize(("case", "dtype"), _of("cost"))
+def test_it_moves_what_its_cost_model_says(case: Case, dtype: torch.dtype) -> None:
+    args = _draw(case, dtype)
+    seen = trace(case.run, args)
+    assert case.cost is not None
+    assert seen.loaded_bytes + seen.stored_bytes == case.cost(*args, **case.keywords, **case.options).bytes
+    if case.sectors:
+        assert 32 * (seen.sectors("load") + seen.sectors("store")) == seen.loaded_bytes + seen.stored_bytes
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: f"{refused.kernel.__name__}: {refused.message}")
+def test_what_it_cannot_do_it_refuses_with_a_sentence(refused: Refused) -> None:
+    with pytest.raises(ValueError, match=refused.message):
+        refused.kernel(*refused.arguments(), **refused.keywords)
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
