@@ -41,6 +41,11 @@ CONFIGURATIONS = Tuned(
             "elements": {"BLOCK_P": 128, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 4, "num_stages": 2},
             "float32": {"BLOCK_P": 64, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 8, "num_stages": 2},
         },
+        ("sm_80", "3.6"): {
+            "vectors": {"BLOCK_P": 128, "BLOCK_OUT": 128, "BLOCK_K": 64, "num_warps": 8, "num_stages": 3},
+            "elements": {"BLOCK_P": 128, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 4, "num_stages": 2},
+            "float32": {"BLOCK_P": 64, "BLOCK_OUT": 64, "BLOCK_K": 16, "num_warps": 8, "num_stages": 2},
+        },
     }
 )
 

@@ -53,10 +53,10 @@ BLOCK_K = 128  # a part of the format: masks lie together for so many weights of
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 5},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 4, "num_warps": 8, "num_stages": 3},
             32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
             64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
+            128: {"BLOCK_M": 128, "BLOCK_N": 256, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
             rows: {"BLOCK_M": 16, "BLOCK_N": 32, "SPLITS": 2 if rows == 16 else 1, "num_warps": 4, "num_stages": 1}
@@ -145,7 +145,7 @@ def _matmul_2to4_kernel(
     FOURS: tl.constexpr = BLOCK_K // 4
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    split, splits = tl.program_id(2), tl.num_programs(2)
     first, last = split * blocks // splits, (split + 1) * blocks // splits
     words_ptrs = words_ptr + (first * N + columns[:, None]) * FOURS + tl.arange(0, FOURS)[None, :]
     masks_ptrs = masks_ptr + (first * N + columns[:, None]) * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]

@@ -51,6 +51,8 @@ CONFIGURATIONS = Tuned(
             64: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 6},
             128: {"BLOCK_M": 128, "BLOCK_K": 64, "num_warps": 4, "num_stages": 5},
         },
+        # Without tensor descriptors every element has an address in registers: smaller tiles.
+        ("sm_80", "3.6"): {block: {"BLOCK_M": 64, "BLOCK_K": 32, "num_warps": 4, "num_stages": 4} for block in BLOCKS},
         ("interpreter", ""): {
             block: {"BLOCK_M": 32, "BLOCK_K": 32, "num_warps": 4, "num_stages": 1} for block in BLOCKS
         },

@@ -44,15 +44,21 @@ __all__ = ["matmul_experts", "matmul_experts_cost", "matmul_experts_reference"]
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            "many": {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
-            "few": {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 128, "RESIDENT": 2, "num_warps": 4, "num_stages": 4},
+            ("many", 2): {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
+            ("few", 2): {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 128, "RESIDENT": 2, "num_warps": 4, "num_stages": 4},
+            ("many", 4): {"BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
+            ("few", 4): {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 4, "num_stages": 4},
         },
         ("interpreter", ""): {
-            rows: {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 4, "num_stages": 1}
+            (rows, itemsize): {
+                "BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 4, "num_stages": 1,
+            }
             for rows in ("many", "few")
+            for itemsize in (2, 4)
         },
     }
-)
+)  # fmt: skip
+"""By how many rows an expert gets, and bytes an element."""
 
 
 def matmul_experts_reference(x: torch.Tensor, weight: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
@@ -168,7 +174,7 @@ def _product(x: torch.Tensor, weight: torch.Tensor, ends: torch.Tensor) -> torch
             ends, y, N, K, E, N, EXPERTS=max(triton.next_power_of_2(E), 16), K_LAST=k_last, **config,
         )  # fmt: skip
 
-    launch(CONFIGURATIONS.configuration("many" if rows >= 32 * E else "few", launch))
+    launch(CONFIGURATIONS.configuration(("many" if rows >= 32 * E else "few", x.element_size()), launch))
     return y
 
 

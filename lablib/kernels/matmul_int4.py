@@ -54,9 +54,9 @@ NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
+            16: {"BLOCK_M": 16, "BLOCK_N": 64, "SPLITS": 2, "num_warps": 4, "num_stages": 4},
             32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
+            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
             128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
@@ -139,7 +139,7 @@ def _matmul_int4_kernel(
     WORDS: tl.constexpr = GROUP // 8
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    split, splits = tl.program_id(2), tl.num_programs(2)
     first, last = split * groups // splits, (split + 1) * groups // splits
     # W is the left operand: tiles are [n, k] and [k, m], and the sum is yᵀ.
     packed_ptrs = packed_ptr + (first * N + columns[:, None]) * WORDS + tl.arange(0, WORDS)[None, :]

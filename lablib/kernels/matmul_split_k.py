@@ -73,7 +73,7 @@ def _matmul_split_k_kernel(
     offsets = rows.to(tl.int64)[:, None] * N + columns[None, :]
     inside = (rows < M)[:, None] & (columns < N)[None, :]
     if SPLITS > 1:
-        plane = M.to(tl.int64) * N
+        plane = tl.cast(M, tl.int64) * N
         tl.store(parts_ptr + part * plane + offsets, acc, mask=inside)
         # All threads have stored before one of them counts this program in, and acq_rel orders what other
         # programs stored before they counted themselves in.

@@ -23,7 +23,7 @@ def _add_splits_kernel(parts_ptr, y_ptr, n, SPLITS: tl.constexpr, BLOCK: tl.cons
     inside = offsets < n
     total = tl.zeros((BLOCK,), dtype=tl.float32)
     for split in tl.static_range(SPLITS):
-        total += tl.load(parts_ptr + split * n.to(tl.int64) + offsets, mask=inside, other=0.0)
+        total += tl.load(parts_ptr + tl.cast(split, tl.int64) * n + offsets, mask=inside, other=0.0)
     tl.store(y_ptr + offsets, total.to(y_ptr.dtype.element_ty), mask=inside)
 
 
