@@ -42,9 +42,7 @@ def worst_tile_error(actual: torch.Tensor, exact: torch.Tensor) -> float:
     return float((wrong / size.clamp(min=float(_SMALL * scale) or 1.0)).max())
 
 
-def require_accurate(
-    actual: Any, exact: Any, usual: Any = None, name: str = "the result", ulps: float = 2.0
-) -> None:
+def require_accurate(actual: Any, exact: Any, usual: Any = None, name: str = "the result", ulps: float = 2.0) -> None:
     """Assert that a kernel's result is as good as its dtype allows.
 
     Parameters

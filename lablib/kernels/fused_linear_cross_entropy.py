@@ -72,12 +72,22 @@ def fused_linear_cross_entropy_cost(T: int, H: int, V: int, itemsize: int) -> Co
 
 
 @triton.jit
-def _scale_kernel(x_ptr, upstream_ptr, share_ptr, n, BLOCK: tl.constexpr):
+def _scale_kernel(dx_ptr, dw_ptr, upstream_ptr, share_ptr, n_x, n_w, BLOCK: tl.constexpr):
     factor = tl.load(upstream_ptr) * tl.load(share_ptr)
     if factor != 1.0:  # decided here: looking at it on the host would wait for the GPU
-        offsets = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-        x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0).to(tl.float32) * factor
-        tl.store(x_ptr + offsets, x.to(x_ptr.dtype.element_ty), mask=offsets < n)
+        program = tl.program_id(0)
+        blocks_x = tl.cdiv(n_x, BLOCK)
+        if program < blocks_x:
+            _scale_block(dx_ptr, program, n_x, factor, BLOCK)
+        else:
+            _scale_block(dw_ptr, program - blocks_x, n_w, factor, BLOCK)
+
+
+@triton.jit
+def _scale_block(x_ptr, block, n, factor, BLOCK: tl.constexpr):
+    offsets = tl.cast(block, tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0).to(tl.float32) * factor
+    tl.store(x_ptr + offsets, x.to(x_ptr.dtype.element_ty), mask=offsets < n)
 
 
 def fused_linear_cross_entropy(
@@ -189,8 +199,9 @@ class _FusedLinearCrossEntropy(torch.autograd.Function):
                 "fused_linear_cross_entropy gives its gradients away in the first backward pass: call it again."
             )
         (dx, dw, share), ctx.gradients = ctx.gradients, None
-        for gradient in (dx, dw):
-            if gradient is not None:
-                n = gradient.numel()
-                _scale_kernel[(triton.cdiv(n, SCALED),)](gradient, upstream, share, n, BLOCK=SCALED)
+        n_x, n_w = (0 if one is None else one.numel() for one in (dx, dw))
+        blocks = triton.cdiv(n_x, SCALED) + triton.cdiv(n_w, SCALED)
+        # One that is not wanted has no elements; the other's address stands for it.
+        dx_or_dw, dw_or_dx = (dw if dx is None else dx), (dx if dw is None else dw)
+        _scale_kernel[(blocks,)](dx_or_dw, dw_or_dx, upstream, share, n_x, n_w, BLOCK=SCALED)
         return dx, dw, None, None, None, None, None, None

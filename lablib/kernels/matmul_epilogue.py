@@ -47,7 +47,7 @@ TUNED = Tuned(
     {
         ("sm_90", "3.6"): {
             "any": {
-                "BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 64, "GROUP_M": 8, "PARTS": 2,
+                "BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 64, "GROUP_M": 16, "PARTS": 2,
                 "num_warps": 8, "num_stages": 3,
             }
         }

@@ -41,23 +41,19 @@ from triton.tools.tensor_descriptor import TensorDescriptor  # isort: skip
 
 __all__ = ["matmul_experts", "matmul_experts_cost", "matmul_experts_reference"]
 
+NAMES = ("BLOCK_M", "BLOCK_N", "BLOCK_K", "RESIDENT", "num_warps", "num_stages")
+CASES = {
+    ("many", 2): (128, 256, 64, 1, 8, 3),
+    ("few", 2): (16, 128, 128, 2, 4, 4),
+    ("many", 4): (128, 128, 32, 1, 8, 3),
+    ("few", 4): (16, 128, 64, 1, 4, 4),
+}
 CONFIGURATIONS = Tuned(
     {
-        ("sm_90", "3.6"): {
-            ("many", 2): {"BLOCK_M": 128, "BLOCK_N": 256, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
-            ("few", 2): {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 128, "RESIDENT": 2, "num_warps": 4, "num_stages": 4},
-            ("many", 4): {"BLOCK_M": 128, "BLOCK_N": 128, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 8, "num_stages": 3},
-            ("few", 4): {"BLOCK_M": 16, "BLOCK_N": 128, "BLOCK_K": 64, "RESIDENT": 1, "num_warps": 4, "num_stages": 4},
-        },
-        ("interpreter", ""): {
-            (rows, itemsize): {
-                "BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "RESIDENT": 1, "num_warps": 4, "num_stages": 1,
-            }
-            for rows in ("many", "few")
-            for itemsize in (2, 4)
-        },
+        ("sm_90", "3.6"): {case: dict(zip(NAMES, sizes, strict=True)) for case, sizes in CASES.items()},
+        ("interpreter", ""): {case: dict(zip(NAMES, (32, 32, 32, 1, 4, 1), strict=True)) for case in CASES},
     }
-)  # fmt: skip
+)
 """By how many rows an expert gets, and bytes an element."""
 
 

@@ -51,24 +51,18 @@ GROUPS = (64, 128, 256)
 # A power of two that makes a normal number of a subnormal one, and what it makes of the lowest bit.
 NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)}
 
+HOPPER = {
+    16: {"BLOCK_M": 16, "BLOCK_N": 64, "SPLITS": 2, "num_warps": 4, "num_stages": 4},
+    32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+    64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+    128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
+}
+INTERPRETED = {"BLOCK_M": 16, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1}
 CONFIGURATIONS = Tuned(
     {
-        ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 64, "SPLITS": 2, "num_warps": 4, "num_stages": 4},
-            32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
-        },
-        ("interpreter", ""): {
-            rows: {
-                "BLOCK_M": min(rows, 16),
-                "BLOCK_N": 32,
-                "SPLITS": 2 if rows == 16 else 1,
-                "num_warps": 4,
-                "num_stages": 1,
-            }
-            for rows in (16, 32, 64, 128)
-        },
+        ("sm_90", "3.6"): HOPPER,
+        ("sm_80", "3.6"): HOPPER | {64: HOPPER[64] | {"num_warps": 8}},  # 4 warps spill
+        ("interpreter", ""): {rows: INTERPRETED | {"SPLITS": 2 if rows == 16 else 1} for rows in HOPPER},
     }
 )
 

@@ -101,8 +101,14 @@ CASES = [
     for D in ((64, 128) if name.startswith("causal") or not device.INTERPRETED else (64,))
 ]
 CASES += [
-    Case("flash attention of one projection", flash_attention, flash_attention_reference, _of_projections, dtypes=ONE, ulps=ULPS),
-    Case("flash attention of misaligned slices", flash_attention, flash_attention_reference, _misaligned, dtypes=ONE, ulps=ULPS),
+    Case(
+        "flash attention of one projection", flash_attention, flash_attention_reference, _of_projections,
+        dtypes=ONE, ulps=ULPS,
+    ),
+    Case(
+        "flash attention of misaligned slices", flash_attention, flash_attention_reference, _misaligned,
+        dtypes=ONE, ulps=ULPS,
+    ),
     Case(
         "flash attention, peaky", flash_attention, flash_attention_reference, _peaky,
         dtypes=ONE, gradients=(0, 1, 2), ulps=ULPS,

@@ -10,7 +10,6 @@ from lablib.kernels.paged_attention import CONFIGURATIONS, paged_attention, page
 
 from ..case import Build, Case, Refused
 
-
 ULPS = 5.0  # scores are sums of D products one after the other, where a library adds up in a tree
 
 
