@@ -15,17 +15,14 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from lablib.hls.bits import BitsType
 from lablib.hls.designs import Design
-from lablib.hls.designs.dense import INT8, DenseLayer, dense_reference
+from lablib.hls.designs.dense import BIAS_BITS, DenseLayer, check_int8, dense_reference
 from lablib.hls.designs.texts import cpp_text, memory_text, software_of, verilog_text
 from lablib.hls.errors import HardwareError
 
-__all__ = ["check_serial", "dense_serial"]
+__all__ = ["dense_serial"]
 
-BIAS_BITS = 24
 DRAIN = 2  # cycles from the last weight's read to its result
 
 
@@ -49,13 +46,16 @@ def dense_serial(layer: DenseLayer) -> Design:
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = DenseLayer(np.array([[1, 2], [3, -4]]), np.array([8, 0]), shift=1, relu=True)
     >>> dense_serial(layer).golden([[2, 4]])
     array([[9, 0]])
     """
-    check_serial(layer)
+    check_int8(layer)
     assert layer.bias is not None
     rows, columns = layer.weights.shape
+    if min(rows, columns) < 2:
+        raise HardwareError(f"dense_serial takes at least 2 outputs and 2 inputs: it got {rows} and {columns}.")
     sizes = {"ROWS": rows, "COLUMNS": columns, "SHIFT": layer.shift, "LOW": layer.low}
     source = cpp_text("dense_serial", {**sizes, "WEIGHTS": layer.weights, "BIAS": layer.bias})
     return Design(
@@ -70,30 +70,3 @@ def dense_serial(layer: DenseLayer) -> Design:
         ii=columns * (rows + 1),
         files={"weights.hex": memory_text(layer.weights, 8), "bias.hex": memory_text(layer.bias, BIAS_BITS)},
     )
-
-
-def check_serial(layer: DenseLayer) -> None:
-    """Refuse a layer that one 8-bit multiplier with a sum of 32 bits does not compute.
-
-    Raises
-    ------
-    HardwareError
-        Shapes or ranges are others.
-    """
-    if min(layer.weights.shape) < 2:
-        raise HardwareError(
-            f"A layer on one multiplier has at least 2 outputs and 2 inputs: it got weights of {layer.weights.shape}."
-        )
-    if (layer.inputs, layer.outputs) != (INT8, INT8):
-        raise HardwareError(
-            f"A layer on one multiplier takes s8 and gives s8: it got {layer.inputs} and {layer.outputs}."
-        )
-    for name, values, bits in (("weights", layer.weights, 8), ("bias", layer.bias, BIAS_BITS)):
-        kind, array = BitsType(bits, True), np.asarray(values)
-        if array.min() < kind.low or array.max() > kind.high:
-            raise HardwareError(
-                f"A layer on one multiplier has {name} of {bits} bits, {kind.low} to {kind.high}: "
-                f"it got {array.min()} to {array.max()}."
-            )
-    if layer.sums.bits > 32:
-        raise HardwareError(f"A layer on one multiplier has sums of up to 32 bits: these need {layer.sums.bits}.")

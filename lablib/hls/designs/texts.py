@@ -16,8 +16,15 @@ __all__ = ["cpp_text", "memory_text", "software_of", "verilog_text"]
 _HERE = Path(__file__).parent
 
 
-def verilog_text(name: str, parameters: Mapping[str, int]) -> str:
+def verilog_text(name: str, parameters: Mapping[str, int | str]) -> str:
     """``<name>.v`` with other defaults of the parameters of its first module, which is the top.
+
+    Parameters
+    ----------
+    name
+        Stem of the file.
+    parameters
+        Numbers by name, or Verilog's spelling of them: ``"16'h01ff"``.
 
     Examples
     --------
@@ -26,7 +33,7 @@ def verilog_text(name: str, parameters: Mapping[str, int]) -> str:
     """
     text = (_HERE / f"{name}.v").read_text()
     for parameter, value in parameters.items():
-        text, found = re.subn(rf"(\bparameter\b[^,()=]*\b{parameter} = )-?\d+", rf"\g<1>{value}", text, count=1)
+        text, found = re.subn(rf"(\bparameter\b[^,()=]*\b{parameter} = )[-\w']+", rf"\g<1>{value}", text, count=1)
         if not found:
             raise ValueError(f"{name}.v declares no parameter {parameter}")
     return text

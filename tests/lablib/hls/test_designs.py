@@ -10,10 +10,12 @@ import pytest
 
 from lablib.hls.bits import BitsType
 from lablib.hls.designs import Design
+from lablib.hls.designs.conv2d import conv2d
 from lablib.hls.designs.dense import DenseLayer
 from lablib.hls.designs.dense_parallel import dense_da, dense_xls
 from lablib.hls.designs.dense_serial import dense_serial
 from lablib.hls.designs.dot import dot, mac
+from lablib.hls.designs.softmax import softmax
 from lablib.hls.designs.systolic import systolic
 from lablib.hls.errors import HardwareError
 from lablib.hls.report import Report
@@ -27,6 +29,13 @@ def layer(rows: int, columns: int, shift: int, relu: bool = True, bias: int = 10
     weights = rng.integers(-128, 128, (rows, columns))
     weights[0], weights[1] = -128, 127
     return DenseLayer(weights, rng.integers(-bias, bias, rows), shift, relu)
+
+
+def image_filter(size: int, height: int, width: int, **options: int) -> Design:
+    """A convolution with random weights, and the corners among them."""
+    weights = np.random.default_rng(3).integers(-128, 128, (size, size))
+    weights[0, 0], weights[-1, -1] = -128, 127
+    return conv2d(weights, height, width, **options)
 
 
 def vectors(design: Design, count: int = 1000) -> list[np.ndarray]:
@@ -70,6 +79,11 @@ DESIGNS: dict[str, tuple[Callable[[], Design], dict[str, int]]] = {
         lambda: dense_da(layer(4, 8, shift=7)),
         {"ff": 234, "bram": 0, "dsp": 0, "io": 100, "cells": 790},
     ),
+    "conv2d": (
+        lambda: image_filter(3, 8, 8, bias=300, shift=9, relu=True),
+        {"ff": 287, "bram": 1, "dsp": 0, "io": 22, "cells": 956},
+    ),
+    "softmax": (lambda: softmax(10), {"ff": 142, "bram": 2, "dsp": 0, "io": 30, "cells": 902}),
     "systolic": (
         lambda: systolic(4, 8, bits=4),
         {"ff": 370, "bram": 0, "dsp": 0, "io": 82, "cells": 1149},
@@ -99,6 +113,10 @@ OTHER_SIZES: dict[str, Callable[[], Design]] = {
     "mac of 5, 16 bits": lambda: mac(5, 16),
     "smallest dense": lambda: dense_serial(layer(2, 2, shift=0, relu=False)),
     "dense of odd sizes": lambda: dense_serial(layer(3, 7, shift=20, relu=False, bias=2**23)),
+    "smallest image": lambda: image_filter(2, 2, 2),
+    "image of odd sizes": lambda: image_filter(5, 7, 11, bias=-3000, shift=11),
+    "smallest softmax": lambda: softmax(2, 7),
+    "softmax of 13": lambda: softmax(13, 0),
     "smallest array": lambda: systolic(2, 2),
     "array of odd sizes": lambda: systolic(3, 5),
 }
@@ -127,13 +145,17 @@ def test_what_synthesis_made_computes_the_same_in_as_many_cycles() -> None:
     [
         (lambda: dot(0), "dot takes at least 1 element of 2 to 16 bits: it got 0 of 8."),
         (lambda: mac(4, 17), "mac takes at least 2 elements of 2 to 16 bits: it got 4 of 17."),
-        (lambda: dense_serial(DenseLayer(np.ones((1, 4), int))), r"at least 2 outputs .* weights of \(1, 4\)."),
-        (lambda: dense_serial(DenseLayer(np.full((2, 4), 128))), "weights of 8 bits, -128 to 127: it got 128 to 128."),
-        (lambda: dense_serial(DenseLayer(np.ones((2, 4), int), np.array([0, 2**23]))), "bias of 24 bits"),
+        (lambda: dense_serial(DenseLayer(np.ones((1, 4), int))), "at least 2 outputs and 2 inputs: it got 1 and 4."),
+        (lambda: dense_serial(DenseLayer(np.full((2, 4), 128))), "weights of 8 bits, .* go from 128 to 128."),
+        (lambda: dense_serial(DenseLayer(np.ones((2, 4), int), np.array([0, 2**23]))), "biases of 24 bits"),
         (
             lambda: dense_serial(DenseLayer(np.ones((2, 4), int), outputs=BitsType(4, True))),
-            "takes s8 and gives s8: it got s8 and s4.",
+            "takes s8 and gives s8: the layer has s8 and s4.",
         ),
+        (lambda: conv2d(np.ones((1, 3), int), 8, 8), r"shape \(k, k\), k from 2 to 7: it got \(1, 3\)."),
+        (lambda: conv2d(np.ones((3, 3), int), 2, 8), "images of 3 to 1024 rows and columns: it got 2 by 8."),
+        (lambda: conv2d(np.ones((3, 3), int), 8, 8, bias=2**23), "biases of 24 bits"),
+        (lambda: softmax(1), "2 to 256 logits with 0 to 7 bits behind the binary point: it got 1 with 4."),
         (lambda: systolic(1), "2 to 16 rows of cells, a depth of 2 to 4096 and 2 to 16 bits: it got 1, 8 and 8."),
         (lambda: dot(2).simulate([[1, 2]]), "dot takes x, w: it got 1 arrays."),
         (lambda: dot(2).simulate([[1, 2]], [[1, 200]]), r"w\[0, 1\] is 200: s8\[2\] takes -128 to 127 only"),
