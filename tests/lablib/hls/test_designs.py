@@ -14,7 +14,9 @@ from lablib.hls.designs.conv2d import conv2d
 from lablib.hls.designs.dense import DenseLayer
 from lablib.hls.designs.dense_parallel import dense_da, dense_xls
 from lablib.hls.designs.dense_serial import dense_serial
+from lablib.hls.designs.digits import digits_network
 from lablib.hls.designs.dot import dot, mac
+from lablib.hls.designs.network import network
 from lablib.hls.designs.softmax import softmax
 from lablib.hls.designs.systolic import systolic
 from lablib.hls.errors import HardwareError
@@ -84,6 +86,7 @@ DESIGNS: dict[str, tuple[Callable[[], Design], dict[str, int]]] = {
         {"ff": 287, "bram": 1, "dsp": 0, "io": 22, "cells": 956},
     ),
     "softmax": (lambda: softmax(10), {"ff": 142, "bram": 2, "dsp": 0, "io": 30, "cells": 902}),
+    "network": (digits_network, {"ff": 154, "bram": 6, "dsp": 0, "io": 22, "cells": 584}),
     "systolic": (
         lambda: systolic(4, 8, bits=4),
         {"ff": 370, "bram": 0, "dsp": 0, "io": 82, "cells": 1149},
@@ -117,6 +120,8 @@ OTHER_SIZES: dict[str, Callable[[], Design]] = {
     "image of odd sizes": lambda: image_filter(5, 7, 11, bias=-3000, shift=11),
     "smallest softmax": lambda: softmax(2, 7),
     "softmax of 13": lambda: softmax(13, 0),
+    "one layer": lambda: network([layer(2, 2, shift=8)]),
+    "three layers": lambda: network([layer(5, 7, 8), layer(9, 5, 7, relu=False), layer(2, 9, 9)]),
     "smallest array": lambda: systolic(2, 2),
     "array of odd sizes": lambda: systolic(3, 5),
 }
@@ -156,6 +161,8 @@ def test_what_synthesis_made_computes_the_same_in_as_many_cycles() -> None:
         (lambda: conv2d(np.ones((3, 3), int), 2, 8), "images of 3 to 1024 rows and columns: it got 2 by 8."),
         (lambda: conv2d(np.ones((3, 3), int), 8, 8, bias=2**23), "biases of 24 bits"),
         (lambda: softmax(1), "2 to 256 logits with 0 to 7 bits behind the binary point: it got 1 with 4."),
+        (lambda: network([]), r"2 to 65535 inputs and outputs: it got \[\] and \[\]."),
+        (lambda: network([layer(2, 3, 1), layer(3, 3, 1)]), "Layer 0 gives 2 values, and layer 1 takes 3."),
         (lambda: systolic(1), "2 to 16 rows of cells, a depth of 2 to 4096 and 2 to 16 bits: it got 1, 8 and 8."),
         (lambda: dot(2).simulate([[1, 2]]), "dot takes x, w: it got 1 arrays."),
         (lambda: dot(2).simulate([[1, 2]], [[1, 200]]), r"w\[0, 1\] is 200: s8\[2\] takes -128 to 127 only"),
