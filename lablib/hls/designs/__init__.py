@@ -80,27 +80,23 @@ class Design:
         """
         if len(arrays) != len(self.inputs):
             raise HardwareError(f"{self.top} takes {', '.join(self.inputs)}: it got {len(arrays)} arrays.")
-        ports = module_of(self.verilog, self.top, self.files).ports
-        given = {}
-        for array, (name, kind) in zip(arrays, self.inputs.items(), strict=True):
-            given[name] = checked(array, kind, name).reshape(-1, ports[name].bits // kind.bits)
+        module = module_of(self.verilog, self.top, self.files)
+        given = {
+            name: checked(array, kind, name).reshape(-1, module.ports[name].bits // kind.bits)
+            for array, (name, kind) in zip(arrays, self.inputs.items(), strict=True)
+        }
         name, kind = self.output
         vectors = len(arrays[0])
-        transfers = kind.width // ports[name].bits
+        transfers = kind.width // module.ports[name].bits
         elements = {name: f"{'s' if kind.signed else 'u'}{kind.bits}"}
         run = simulating.rtlsim(
             self.verilog, self.top, given, elements=elements, results=vectors * transfers, files=self.files, **options
         )
         values = run.outputs[name].reshape(vectors, *kind.shape)
-        return replace(run, outputs={name: values}, report=_in_vectors(run, vectors))
+        first_taken, last_given = run.accepted.reshape(vectors, -1)[:, 0], run.arrived.reshape(vectors, -1)[:, -1]
+        report = simulating.measured(module, first_taken, last_given)
+        return replace(run, outputs={name: values}, report=report)
 
     def place(self, part: str = "hx8k", **options: Any) -> Report:
         """Place and route it; options are those of `lablib.hls.place.place`."""
         return placing.place(self.verilog, self.top, part, self.files, **options)
-
-
-def _in_vectors(run: simulating.Simulation, vectors: int) -> Report:
-    """The report of a run whose vectors are several transfers long."""
-    taken, given = run.accepted.reshape(vectors, -1)[:, 0], run.arrived.reshape(vectors, -1)[:, -1]
-    interval = float(taken[-1] - taken[0]) / (vectors - 1) if vectors > 1 else None
-    return replace(run.report, latency_cycles=int(given[0] - taken[0]), ii=interval)
