@@ -68,5 +68,5 @@ def dense_serial(layer: DenseLayer) -> Design:
         output=("y", BitsType(8, True, (rows,))),
         latency=columns * (rows + 1) + DRAIN,
         ii=columns * (rows + 1),
-        files={"weights.hex": memory_text(layer.weights, 8), "bias.hex": memory_text(layer.bias, BIAS_BITS)},
+        files={"weights.hex": memory_text(layer.weights.ravel(), 8), "bias.hex": memory_text(layer.bias, BIAS_BITS)},
     )

@@ -115,13 +115,15 @@ def quantised(
     return tuple(layers)
 
 
-def digits_network() -> Design:
-    """The hardware: an image in 64 transfers, ten logits in as many.
+def digits_network(macs: int = 1) -> Design:
+    """The hardware: an image in 64 transfers, ten logits in as many, on ``macs`` multipliers.
 
     Examples
     --------
     >>> data, design = digits(), digits_network()
     >>> design.golden(data.images[:5]).argmax(axis=-1) == data.labels[:5]
     array([ True,  True,  True,  True,  True])
+    >>> [digits_network(macs).ii for macs in (1, 2, 4, 8)]
+    [2440, 1258, 684, 400]
     """
-    return network(digits().layers)
+    return network(digits().layers, macs)

@@ -10,6 +10,7 @@ void network(const ap_int<8> x[INPUTS], ap_int<8> y[OUTPUTS]) {
   int address = 0, row = 0;
   for (int layer = 0; layer < LAYERS; layer++) {
     for (int n = 0; n < ROWS[layer]; n++) {
+      #pragma HLS UNROLL factor=MACS
       ap_int<32> sum = BIAS[row++];
       for (int k = 0; k < COLUMNS[layer]; k++) {
         #pragma HLS PIPELINE II=1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +62,12 @@ def software_of(source: str, top: str) -> Callable[..., np.ndarray]:
     return lambda *arrays: csim(source, top)(*arrays)
 
 
-def memory_text(values: np.ndarray, bits: int) -> str:
+def memory_text(values: Iterable[int], bits: int) -> str:
     """What ``$readmemh`` reads: a number a line, in two's complement.
 
     Examples
     --------
-    >>> memory_text(np.array([1, -1]), 8)
+    >>> memory_text([1, -1], 8)
     '01\\nff\\n'
     """
-    return "\n".join(f"{int(value) & (1 << bits) - 1:0{-(-bits // 4)}x}" for value in values.ravel()) + "\n"
+    return "\n".join(f"{int(value) & (1 << bits) - 1:0{-(-bits // 4)}x}" for value in values) + "\n"
