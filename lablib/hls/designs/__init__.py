@@ -1,7 +1,21 @@
-"""Small designs to measure: readable Verilog, the same in HLS C++ or DSLX, and the numpy function that both equal."""
+"""Small designs to measure: readable Verilog, the same in HLS C++ or DSLX, and the numpy function that both equal.
+
+===================  ============================================  ==================================
+module               design                                        II
+===================  ============================================  ==================================
+`dot`                dot product on n multipliers, or on one       1; n
+`dense_serial`       dense layer on one multiplier                 inputs × (outputs + 1)
+`dense_parallel`     dense layer by XLS, or by da4ml               1
+`conv2d`             convolution through a line buffer             pixels of the image
+`softmax`            softmax by table                              3 n + 19
+`systolic`           matrix product on a grid of cells             depth + 3 size - 1
+`network`, `digits`  dense layers on one multiplier or a few       weights / multipliers, and the inputs
+===================  ============================================  ==================================
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,12 +41,12 @@ class Design:
     top, verilog, files
         What `lablib.hls.rtlsim`, `synth` and `place` take.
     golden
-        The function that it computes in numpy, exactly: arrays of shape (vectors, *shape of the input), in the order
+        The function that it computes in numpy, exactly: arrays of shape (*batch, *shape of the input), in the order
         of ``inputs``.
     software
-        The same function run from the source that a student would write; empty where there is none.
+        The same function, run bit by bit from ``source`` by `lablib.hls.csim` or `lablib.hls.xls`; one batch axis.
     source
-        That source: HLS C++, or DSLX.
+        HLS C++ or DSLX; empty where a compiler made the design of weights alone.
     inputs, output
         By port the type of one vector; the output's port and type. A port that is narrower than its vector takes it in
         several transfers, the first elements first.
@@ -85,17 +99,18 @@ class Design:
             name: checked(array, kind, name).reshape(-1, module.ports[name].bits // kind.bits)
             for array, (name, kind) in zip(arrays, self.inputs.items(), strict=True)
         }
+        rank = len(next(iter(self.inputs.values())).shape)
+        batch = np.shape(arrays[0])[: np.ndim(arrays[0]) - rank]
+        vectors = math.prod(batch)
         name, kind = self.output
-        vectors = len(arrays[0])
         transfers = kind.width // module.ports[name].bits
         elements = {name: f"{'s' if kind.signed else 'u'}{kind.bits}"}
         run = simulating.rtlsim(
             self.verilog, self.top, given, elements=elements, results=vectors * transfers, files=self.files, **options
         )
-        values = run.outputs[name].reshape(vectors, *kind.shape)
+        outputs = {name: run.outputs[name].reshape(*batch, *kind.shape)}
         first_taken, last_given = run.accepted.reshape(vectors, -1)[:, 0], run.arrived.reshape(vectors, -1)[:, -1]
-        report = simulating.measured(module, first_taken, last_given)
-        return replace(run, outputs={name: values}, report=report)
+        return replace(run, outputs=outputs, report=simulating.measured(module, first_taken, last_given))
 
     def place(self, part: str = "hx8k", **options: Any) -> Report:
         """Place and route it; options are those of `lablib.hls.place.place`."""

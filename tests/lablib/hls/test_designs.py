@@ -138,6 +138,17 @@ def test_other_sizes(name: str) -> None:
     simulated(OTHER_SIZES[name](), count=200)
 
 
+def test_a_batch_has_any_shape() -> None:
+    serial = dense_serial(layer(3, 7, shift=20, relu=False, bias=2**23))
+    x = np.random.default_rng(0).integers(-128, 128, (2, 3, 7))
+    assert np.array_equal(serial.simulate(x).outputs["y"], serial.golden(x))
+    alone = serial.simulate(x[0, 0])
+    assert np.array_equal(alone.outputs["y"], serial.golden(x[0, 0])) and alone.report.ii is None
+    assert alone.report.cycles == serial.cycles(1) == serial.latency
+    with pytest.raises(HardwareError, match="at least one"):
+        serial.simulate(x[:0])
+
+
 @pytest.mark.parametrize("name", ["dot", "network"])
 def test_what_synthesis_made_computes_the_same_in_as_many_cycles(name: str) -> None:
     design = DESIGNS[name][0]()
