@@ -5,7 +5,8 @@ back to 8 bits, and half of what the shift cuts off is part of the bias, so that
 `train_digits` is the script that trained it; it wrote ``digits_network.npz``, from which everything here comes.
 
 Data: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998,
-https://doi.org/10.24432/C50P49, CC BY 4.0; the 1797 images that scikit-learn ships, 360 of which were not trained on.
+https://doi.org/10.24432/C50P49, CC BY 4.0, as scikit-learn ships it. Of the 1797 images 360, chosen at random, were not
+trained on. The same people wrote both parts, so other hands may be read less well.
 """
 
 from __future__ import annotations
