@@ -41,7 +41,8 @@ def test_without_plotly_one_sentence_says_what_to_install(monkeypatch):
 
 def test_without_anywidget_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "lablib.viz.stage_viewer", raising=False)
+    for name in ("lablib.viz.view", "lablib.viz.stage_viewer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match="anywidget, which is not installed here: run `pip install anywidget`"):
         importlib.import_module("lablib.viz.stage_viewer")
 
