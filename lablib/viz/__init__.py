@@ -22,20 +22,24 @@ if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
     from lablib.viz.memory import memory_map
+    from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.tiles import tile_order
+    from lablib.viz.waveforms import waveform
 
 __all__ = [
     "compare_bars",
     "compile_stages",
     "configuration_table",
     "memory_map",
+    "pipeline",
     "program_grid",
     "roofline",
     "tile_order",
     "traffic_bars",
+    "waveform",
 ]
 
 _MODULE_OF = {
@@ -43,10 +47,12 @@ _MODULE_OF = {
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
     "memory_map": "memory",
+    "pipeline": "pipelines",
     "program_grid": "programs",
     "roofline": "rooflines",
     "tile_order": "tiles",
     "traffic_bars": "bars",
+    "waveform": "waveforms",
 }
 
 

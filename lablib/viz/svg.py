@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from lablib.viz.style import BLUE, CARD, FAINT, FONT, GREEN, INK, MONOSPACE, MUTED, RULE, VERMILION
+from lablib.viz.style import BLUE, CARD, FAINT, FONT, INK, MONOSPACE, MUTED, RULE
 
 _LIGHT = {
     "ink": INK, "muted": MUTED, "rule": RULE, "faint": FAINT, "card": CARD,
     "accent": BLUE, "good": "#00775A", "bad": "#B04A00",
-    "series-0": BLUE, "series-1": VERMILION, "series-2": GREEN, "series-3": "#8A3A76",
+    "series-0": BLUE, "series-1": "#B04A00", "series-2": "#00775A", "series-3": "#8A3A76",
     "series-4": "#7A5A00", "series-5": "#1F7FB5",
 }  # fmt: skip
 SERIES = 6

@@ -47,6 +47,7 @@ class View(anywidget.AnyWidget):
     """
 
     _esm = "export default { render() {} };"
+    _css = ""
     content = traitlets.Dict().tag(sync=True)
 
     def __init__(self, content: dict[str, Any], summary: str, picture: str = "") -> None:
