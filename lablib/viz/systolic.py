@@ -10,7 +10,7 @@ import numpy as np
 from lablib.viz.systolic_picture import SLOTS, systolic_picture
 from lablib.viz.view import View, read
 
-_MOST = 8
+_MOST = 6
 
 Frame = dict[str, list[str]]
 """What stands where in one cycle: text and state by place, ``"a-0-1"`` for the operand of A in cell (0, 1)."""
@@ -64,7 +64,7 @@ def systolic_array(cells: Any, title: str = "How does a systolic array multiply 
     ----------
     cells
         What `lablib.hls.designs.systolic.systolic_trace` gives: has ``a``, ``b`` and ``sum``, integers of shape
-        (cycles, size, size), size 2 to 8. In cycle t cell (i, j) holds ``a[t, i, j]`` and ``b[t, i, j]``, and
+        (cycles, size, size), size 2 to 6. In cycle t cell (i, j) holds ``a[t, i, j]`` and ``b[t, i, j]``, and
         ``sum[t + 1] = sum[t] + a[t] * b[t]``, until the sums move up.
     title
         The question that the picture answers.
@@ -130,8 +130,8 @@ def _frame(run: _Run, cycle: int) -> Frame:
     for i, j in np.ndindex(run.size, run.size):
         filled = bool(run.filled[cycle, i, j])
         a, b = run.a[cycle, i, j], run.b[cycle, i, j]
-        kept = cycle <= run.leaves
-        state = "works" if filled else "complete" if kept and complete[i, j] else "idle"
+        there = i + max(0, cycle - run.leaves) < run.size  # the lowest row is empty once the sums have moved up
+        state = "works" if filled else "complete" if there and complete[i, j] else "idle"
         frame[f"cell-{i}-{j}"] = ["", state]
         frame[f"a-{i}-{j}"] = [_number(a), "on" if filled else "off"]
         frame[f"b-{i}-{j}"] = [_number(b), "on" if filled else "off"]
@@ -150,11 +150,11 @@ def _sentence(run: _Run, cycle: int) -> str:
     working, complete = int(run.filled[cycle].sum()), int(run.complete(cycle).sum())
     row = cycle - run.leaves
     if 0 <= row < run.size:
-        values = ", ".join(map(str, run.sum[cycle, 0]))
+        values = ", ".join(map(_number, run.sum[cycle, 0]))
         return f"all sums are complete; row {row} of Y leaves at the top: {values}."
     if row >= run.size:
         return "the array is empty again."
-    return f"{working} of {run.size**2} cells multiply; {complete} of the sums {'is' if complete == 1 else 'are'} complete."
+    return f"{working} of {run.size**2} cells multiply; complete: {complete} of the sums."
 
 
 def _number(value: int, sign: str = "") -> str:

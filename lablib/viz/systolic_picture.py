@@ -19,7 +19,7 @@ _ACROSS, _DOWN, _HIGH = 36, 25, 20  # px between waiting operands, side by side 
 
 def systolic_picture(size: int, frame: Frame, label: str) -> tuple[str, float]:
     """Draw a frame; return it with the distance from one cell to the next, in px."""
-    cell = 104 if size <= 4 else 78 if size <= 6 else 62
+    cell = 104 if size <= 4 else 78
     pitch = cell + _GAP
     parts = [
         text(_LEFT - 18, _TOP - 16, "B ↓", "series-1", 15, text_anchor="end", font_weight=700),
@@ -50,7 +50,7 @@ def _cell(frame: Frame, i: int, j: int, x: float, y: float, side: float) -> Iter
     )
     yield node("g", box, tick, class_=state, data_key=f"cell-{i}-{j}")
     yield _operand(frame, f"b-{i}-{j}", "b", x + side / 2 - 18, y + 4, 36)
-    yield _operand(frame, f"a-{i}-{j}", "a", x + 5, y + (side - _HIGH) / 2 - (0 if side > 70 else 2), 36)
+    yield _operand(frame, f"a-{i}-{j}", "a", x + 5, y + (side - _HIGH) / 2, 36)
     middle = y + side / 2 + 4
     wide = side > 100
     if wide:  # a small cell has no room for the product
