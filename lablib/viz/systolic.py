@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lablib.viz.systolic_picture import SLOTS, systolic_picture
+from lablib.viz.systolic_picture import SLOTS, Frame, systolic_picture
 from lablib.viz.view import View, read
 
 _MOST = 6
-
-Frame = dict[str, list[str]]
-"""What stands where in one cycle: text and state by place, ``"a-0-1"`` for the operand of A in cell (0, 1)."""
 
 
 class SystolicView(View):
@@ -51,7 +48,7 @@ class _Run:
 
     def complete(self, cycle: int) -> np.ndarray:
         """Which cells have their whole sum: it had operands before, and gets none any more."""
-        return self.filled[:cycle].any(axis=0) & ~self.filled[cycle:].any(axis=0)
+        return np.logical_and(self.filled[:cycle].any(axis=0), ~self.filled[cycle:].any(axis=0))
 
 
 def systolic_array(cells: Any, title: str = "How does a systolic array multiply two matrices?") -> SystolicView:
@@ -115,7 +112,7 @@ def _read(cells: Any) -> _Run:
     if not 2 <= a.shape[1] <= _MOST:
         raise ValueError(f"a systolic array of 2 to {_MOST} rows can be drawn; got {a.shape[1]}")
     t, i, j = np.indices(a.shape)
-    age = t - i - j  # the same for all pairs that came in with the first operands of their row and column
+    age = np.asarray(t - i - j)  # the same for all pairs that came in with the first operands of their row and column
     used = age[(a != 0) | (b != 0)]
     if not used.size:
         raise ValueError("every operand is 0 in every cycle: there is nothing to show")

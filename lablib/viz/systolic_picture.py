@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from lablib.viz.svg import drawing, node, paint, text
 
-if TYPE_CHECKING:
-    from lablib.viz.systolic import Frame
+Frame = dict[str, list[str]]
+"""What stands where in one cycle: text and state by place, ``"a-0-1"`` for the operand of A in cell (0, 1)."""
 
 SLOTS = 5
 """How many of the operands that come in next are drawn on each side."""
