@@ -110,7 +110,9 @@ def _draw(points: Sequence[_Point], front: Sequence[_Point], area: str, unit: st
     go = graph_objects()
     figure = go.Figure()
     title = "Which designs are fast for their size?"
-    subtitle = "On the line: no other design is both as fast and as small. Open circle: another one is, or is better."
+    subtitle = (
+        "On the line: no other design is as fast and as small. Open circle: another is better in one, no worse in both."
+    )
     subtitle += f" {plural(failed, 'setting')} gave no design." if failed else ""
     margin = {"l": _LEFT, "r": MARGIN + 60, "t": _TOP, "b": _BOTTOM}
     card(figure, title, subtitle, _HEIGHT, margin=margin, showlegend=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lablib.viz.svg import SERIES, drawing, node, paint, text
+from lablib.viz.svg import SERIES, drawing, node, paint, text, words
 
 _LABELS, _WIDE, _LINE, _BAR, _LANE, _GROUP, _TOP = 236, 806, 26, 18, 15, 24, 30
 _CHARACTER = 6.6  # px
@@ -93,7 +93,7 @@ def _row(chart: _Chart, row: Any, y: float) -> Iterator[str]:
     label = text(24, y + 17, _cut(row.label, 19), mono=True)
     line = text(_LABELS - 12, y + 17, f"line {row.line}", "muted", 11, text_anchor="end") if row.line else ""
     back = node("rect", x=0, y=y, width=_LABELS, height=_LINE, fill="transparent")
-    yield node("g", node("title", _cut(hint, 200)), back, label, line)
+    yield node("g", node("title", words(_cut(hint, 200))), back, label, line)
     lanes = _lanes(chart, row)
     height = _BAR if lanes == 1 else _LANE
     for index in range(chart.inputs):

@@ -42,17 +42,17 @@ def words(text: str) -> str:
 
 def text(x: float, y: float, content: str, colour: str = "ink", size: int = 12, **attributes: object) -> str:
     """One line of text; ``mono=True`` sets it in fixed width."""
-    family = MONOSPACE if attributes.pop("mono", False) else FONT
-    return node(
-        "text", words(content), x=x, y=y, fill=paint(colour), font_size=size, font_family=family, **attributes
-    )  # fmt: skip
+    family = {"font_family": MONOSPACE} if attributes.pop("mono", False) else {}
+    return node("text", words(content), x=x, y=y, fill=paint(colour), font_size=size, **family, **attributes)
 
 
 def drawing(width: float, height: float, label: str, inside: Iterable[str]) -> str:
     """A whole picture on its card; the label is what a screen reader says."""
     card = node("rect", width=width, height=height, fill=paint("card"))
     size = {"width": width, "height": height, "viewBox": f"0 0 {_short(width)} {_short(height)}"}
-    return node("svg", card, *inside, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=label, **size)
+    return node(
+        "svg", card, *inside, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=label, font_family=FONT, **size
+    )
 
 
 def _short(value: object) -> str:
