@@ -29,14 +29,15 @@ class _Chart:
 def pipeline_picture(
     timeline: Any, rows: Sequence[Any], inputs: int, now: int, label: str
 ) -> tuple[str, dict[str, float]]:
-    """Draw the chart at a cycle; return it with what a script needs to know to move it: ``left`` and ``column``."""
+    """Draw the chart at a cycle; return it with its size, and what moves it: ``left`` and ``column``, in px."""
     columns = timeline.latency + timeline.ii * (inputs - 1) + 1
     column = min(64.0, max(16.0 if columns > 40 else 28.0, (_WIDE - _LABELS - 4) / columns))
     chart = _Chart(timeline, inputs, now, columns, column)
     hardware, bottom = _hardware(chart, rows, _TOP + inputs * _LINE + 10)
     parts = [*_grid(chart, bottom), *_flight(chart), *hardware]
     width = max(_WIDE, chart.x(columns) + 4)
-    return drawing(width, bottom + 6, label, parts), {"left": _LABELS, "column": column}
+    size = {"width": width, "height": bottom + 6}
+    return drawing(**size, label=label, inside=parts), {"left": _LABELS, "column": column, **size}
 
 
 def _grid(chart: _Chart, bottom: float) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lablib.viz.pipeline_picture import pipeline_picture
+from lablib.viz.svg import titled
 from lablib.viz.units import plural
 from lablib.viz.view import View, read
 
@@ -82,7 +83,8 @@ def pipeline(
     summary = _summary(timeline, rows, inputs)
     picture, geometry = pipeline_picture(timeline, rows, inputs, first, f"{title} {summary} {sentences[first]}")
     content = {"title": title, "subtitle": summary, "svg": picture, "cycles": sentences, "first": first, **geometry}
-    return PipelineView(content, summary, picture)
+    still = titled(title, summary, picture, geometry["width"], geometry["height"])
+    return PipelineView(content, summary, still)
 
 
 def rows_of(operations: Sequence[Any]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from html import escape
 
@@ -53,6 +54,16 @@ def drawing(width: float, height: float, label: str, inside: Iterable[str]) -> s
     return node(
         "svg", card, *inside, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=label, font_family=FONT, **size
     )
+
+
+def titled(title: str, summary: str, picture: str, width: float, height: float) -> str:
+    """A picture below its title and its summary, as a widget has them outside of its picture."""
+    lines = textwrap.wrap(summary, 112)
+    top = 44 + 17 * len(lines)
+    parts = [text(12, 24, title, size=16, font_weight=600)]
+    parts += [text(12, 44 + 17 * index, line, "muted", 13) for index, line in enumerate(lines)]
+    parts.append(node("svg", picture, y=top, width=width, height=height))
+    return drawing(width, top + height, f"{title} {summary}", parts)
 
 
 def _short(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lablib.viz.svg import titled
 from lablib.viz.systolic_picture import SLOTS, Frame, systolic_picture
 from lablib.viz.view import View, read
 
@@ -96,12 +97,13 @@ def systolic_array(cells: Any, title: str = "How does a systolic array multiply 
         f"{run.size} × {run.size} cells, {run.cycles} cycles. {busy.sum()} products, at most {busy.max()} of "
         f"{run.size**2} cells multiply in a cycle; the last sum is complete in cycle {last}."
     )
-    picture, pitch = systolic_picture(run.size, frames[first], f"{title} {summary} {sentences[first]}")
+    picture, geometry = systolic_picture(run.size, frames[first], f"{title} {summary} {sentences[first]}")
     content = {
-        "title": title, "subtitle": summary, "svg": picture, "pitch": pitch, "first": first,
+        "title": title, "subtitle": summary, "svg": picture, "first": first, **geometry,
         "frames": frames, "cycles": sentences, "up": [cycle > run.leaves for cycle in range(run.cycles)],
     }  # fmt: skip
-    return SystolicView(content, summary, picture)
+    still = titled(title, summary, picture, geometry["width"], geometry["height"])
+    return SystolicView(content, summary, still)
 
 
 def _read(cells: Any) -> _Run:

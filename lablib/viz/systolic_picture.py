@@ -13,11 +13,12 @@ SLOTS = 5
 """How many of the operands that come in next are drawn on each side."""
 
 _LEFT, _TOP, _GAP = 196, 140, 12
+_LEAST_WIDTH = 760
 _ACROSS, _DOWN, _HIGH = 36, 25, 20  # px between waiting operands, side by side and above each other; their height
 
 
-def systolic_picture(size: int, frame: Frame, label: str) -> tuple[str, float]:
-    """Draw a frame; return it with the distance from one cell to the next, in px."""
+def systolic_picture(size: int, frame: Frame, label: str) -> tuple[str, dict[str, float]]:
+    """Draw a frame; return it with its size, and ``pitch``, the distance from one cell to the next, in px."""
     cell = 104 if size <= 4 else 78
     pitch = cell + _GAP
     parts = [
@@ -33,8 +34,8 @@ def systolic_picture(size: int, frame: Frame, label: str) -> tuple[str, float]:
             middle = lane * pitch + (cell - _HIGH) / 2
             parts.append(_operand(frame, f"left-{lane}-{ahead}", "a", x, _TOP + middle, _ACROSS - 4))
             parts.append(_operand(frame, f"above-{lane}-{ahead}", "b", _LEFT + lane * pitch + cell / 2 - 18, y, 36))
-    width, height = _LEFT + size * pitch + 8, _TOP + size * pitch + 8
-    return drawing(width, height, label, parts), pitch
+    extent = {"width": float(max(_LEAST_WIDTH, _LEFT + size * pitch + 8)), "height": float(_TOP + size * pitch + 8)}
+    return drawing(**extent, label=label, inside=parts), {"pitch": pitch, **extent}
 
 
 def _cell(frame: Frame, i: int, j: int, x: float, y: float, side: float) -> Iterator[str]:

@@ -1,8 +1,8 @@
 // The waveform viewer: signals over cycles, as waveforms.py puts them into `content`.
-// Cycle c lies between rising edges c and c + 1. Only what the window shows is drawn, at most a piece every 4 px.
+// Cycle c lies between rising edges c and c + 1. Only what the window shows is drawn, at most a piece every 6 px.
 
 const ROW = 30; // px; rows of .names and .values have this height too
-const LEAST_PIECE = 4; // px; shorter ones are drawn as one block
+const LEAST_PIECE = 6; // px; shorter ones are drawn as one block
 const CHARACTER = 7; // px that a character of a value takes
 const RADICES = { hex: "hex", signed: "± dec", unsigned: "dec", binary: "bin" };
 const FORMAT = {
@@ -184,9 +184,11 @@ class Waves {
 
   layOut() {
     this.width = Math.max(80, this.plot.clientWidth);
+    const opened = this.scale > 0;
     this.scale = Math.max(this.width / this.total, this.scale || Math.min(44, this.width / Math.min(this.total, 16)));
     this.pan(this.first);
-    this.draw();
+    if (opened) this.draw();
+    else this.moveTo(this.cursor);
   }
 
   draw() {
