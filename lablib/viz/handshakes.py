@@ -1,4 +1,4 @@
-"""Which words move over a valid and ready handshake, read from the signals of a recorded simulation."""
+"""When words move over valid and ready, and when calls run from start to done, in a recorded simulation."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ __all__ = ["Handshake", "Span", "handshakes"]
 _VALID = re.compile(r"(.*)_(valid|vld)")
 _READY = {"valid": "ready", "vld": "rdy"}
 _ALONE = ("in", "out")  # without a ready beside it, another valid may be data
+_CALLS = (("start", "done"), ("ap_start", "ap_done"))
 _RESETS = {"rst": 1, "reset": 1, "ap_rst": 1, "rst_n": 0, "reset_n": 0, "ap_rst_n": 0}
 
 
 @dataclass(frozen=True)
 class Span:
-    """Cycles ``start`` to ``end - 1``: a word moves in each, or one waits. ``words`` moved before."""
+    """Cycles ``start`` to ``end - 1``: a word moves in each, or one waits, or a call runs. ``words`` came before."""
 
     start: int
     end: int
-    state: Literal["moves", "waits"]
+    state: Literal["moves", "waits", "runs"]
     words: int
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """One handshake: its name, its signals, and when something happens on it."""
+    """One handshake: its name, its one or two signals, and when something happens on it."""
 
     name: str
-    valid: str
-    ready: str | None
+    signals: tuple[str, ...]
     spans: tuple[Span, ...]
 
     @property
     def words(self) -> int:
-        """How many words move."""
-        return sum(span.end - span.start for span in self.spans if span.state == "moves")
+        """How many words move, or calls run."""
+        return sum(span.end - span.start if span.state == "moves" else span.state == "runs" for span in self.spans)
 
     @property
     def waiting(self) -> int:
@@ -46,7 +46,7 @@ class Handshake:
 
 
 def handshakes(signals: Mapping[str, Any], cycles: int) -> list[Handshake]:
-    """Find the handshakes among signals: ``x_valid`` with ``x_ready``, and ``in_valid`` or ``out_valid`` alone.
+    """Find the handshakes: ``x_valid`` with ``x_ready``, ``in_valid`` or ``out_valid`` alone, ``start`` with ``done``.
 
     Parameters
     ----------
@@ -70,13 +70,39 @@ def handshakes(signals: Mapping[str, Any], cycles: int) -> list[Handshake]:
             continue
         ready = f"{match[1]}_{_READY[match[2]]}"
         if ready in signals:
-            found.append(Handshake(match[1], name, ready, _spans(signal, signals[ready], resets, cycles)))
+            found.append(Handshake(f"{match[1]} words", (name, ready), _words(signal, signals[ready], resets, cycles)))
         elif match[1] in _ALONE:
-            found.append(Handshake(match[1], name, None, _spans(signal, None, resets, cycles)))
+            found.append(Handshake(f"{match[1]} words", (name,), _words(signal, None, resets, cycles)))
+    for start, done in _CALLS:
+        if start in signals and done in signals:
+            found.append(Handshake("calls", (start, done), _calls(signals[start], signals[done], cycles)))
     return found
 
 
-def _spans(valid: Any, ready: Any, resets: list[tuple[Any, int]], cycles: int) -> tuple[Span, ...]:
+def _calls(start: Any, done: Any, cycles: int) -> tuple[Span, ...]:
+    """From each start to the cycle in which it is done; the last call may still run when the recording ends."""
+    starts, ends = _high(start, cycles), _high(done, cycles)
+    spans: list[Span] = []
+    free = 0
+    while (begins := _next(starts, free)) is not None:
+        last = _next(ends, begins)
+        free = cycles if last is None else last + 1
+        spans.append(Span(begins, free, "runs", len(spans)))
+    return tuple(spans)
+
+
+def _high(signal: Any, cycles: int) -> list[tuple[int, int]]:
+    """Where a signal of one bit is 1: first cycle, and cycle after the last."""
+    ends = [*signal.cycles[1:], cycles]
+    return [(at, end) for at, end, value in zip(signal.cycles, ends, signal.values, strict=True) if value]
+
+
+def _next(high: list[tuple[int, int]], cycle: int) -> int | None:
+    """The first cycle from ``cycle`` on in which the signal is 1."""
+    return next((max(start, cycle) for start, end in high if end > cycle), None)
+
+
+def _words(valid: Any, ready: Any, resets: list[tuple[Any, int]], cycles: int) -> tuple[Span, ...]:
     watched = [(valid, 1), *resets] if ready is None else [(valid, 1), (ready, 1), *resets]
     changes = sorted({cycle for signal, _ in watched for cycle in signal.cycles if cycle < cycles})
     steps = [iter(zip(signal.cycles, signal.values, strict=True)) for signal, _ in watched]

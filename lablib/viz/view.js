@@ -14,7 +14,7 @@ function button(className, text, label, act) {
   return node;
 }
 
-// JupyterLab takes single keys for commands unless the widget keeps those that it understands.
+// For a key or a turn of the wheel that the widget has answered: nobody else is to do so too.
 function keep(event) {
   event.preventDefault();
   event.stopPropagation();
@@ -24,6 +24,11 @@ function keep(event) {
 function card(label, title, subtitle) {
   const box = element("div", "lab-view", "", { role: "group", "aria-label": label });
   box.append(element("h3", "", title), element("div", "sub", subtitle));
+  // JupyterLab takes single keys for commands, two d for the deletion of the cell: none is to go there from a widget.
+  box.addEventListener("keydown", (event) => {
+    const single = event.key.length === 1 || event.key.startsWith("Arrow");
+    if (single && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   return box;
 }
 
@@ -39,7 +44,6 @@ class Player {
     this.on = button("tool", "›", "One cycle on", () => { this.stop(); this.go(this.cycle + 1); });
     this.slider = element("input", "", "", { type: "range", min: 0, max: last, step: 1, "aria-label": "Cycle" });
     this.slider.addEventListener("input", () => { this.stop(); this.go(Number(this.slider.value)); });
-    this.slider.addEventListener("keydown", (event) => event.stopPropagation());
     this.label = element("output");
     this.box.append(this.back, this.play, this.on, this.slider, this.label);
     this.cycle = first;

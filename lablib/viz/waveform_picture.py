@@ -54,17 +54,20 @@ def _row(row: dict[str, Any], shown: int, wide: float) -> Iterator[str]:
 
 def _words(row: dict[str, Any], shown: int, wide: float) -> Iterator[str]:
     for start, end, state, words in row["spans"]:
-        for cycle in range(start, min(end, shown)):
-            moves = state == "moves"
-            look = (
-                {"fill": paint("good")}
-                if moves
-                else {"fill": "none", "stroke": paint("bad"), "stroke_dasharray": "3 2"}
-            )
-            yield node("rect", x=cycle * wide + 1, y=7, width=wide - 2, height=16, rx=2, **look)
-            inside, colour = (str(words + cycle - start), "card") if moves else ("waits", "bad")
-            if len(inside) * _CHARACTER <= wide:
-                yield text(cycle * wide + wide / 2, 19, inside, colour, 11, text_anchor="middle")
+        length = end - start if state == "runs" else 1
+        for cycle in range(start, min(end, shown), length):
+            x, width = cycle * wide, (min(cycle + length, shown) - cycle) * wide
+            if state == "waits":
+                inside, colour, look = (
+                    "waits",
+                    "bad",
+                    {"fill": "none", "stroke": paint("bad"), "stroke_dasharray": "3 2"},
+                )
+            else:
+                inside, colour, look = str(words + cycle - start), "card", {"fill": paint("good")}
+            yield node("rect", x=x + 1, y=7, width=width - 2, height=16, rx=2, **look)
+            if len(inside) * _CHARACTER <= width:
+                yield text(x + width / 2, 19, inside, colour, 11, text_anchor="middle")
 
 
 def _hexagon(x: float, end: float, value: str) -> str:

@@ -226,7 +226,7 @@ class Waves {
     if (row.kind === "clock") return "↑";
     if (row.kind === "handshake") {
       const span = row.spans.find(([start, end]) => start <= cycle && cycle < end);
-      return !span ? "" : span[2] === "moves" ? `no. ${span[3] + cycle - span[0]}` : "waits";
+      return !span ? "" : span[2] === "waits" ? "waits" : `no. ${span[3] + (span[2] === "moves" ? cycle - span[0] : 0)}`;
     }
     return this.text(row, lastUpTo(row.cycles, cycle));
   }
@@ -334,6 +334,7 @@ class Waves {
           if (cycle > start) inside += `<path class="parted" d="M${this.x(cycle)} 7v16"/>`;
         }
       }
+      if (state === "runs" && width > 3 * CHARACTER) inside = `<text class="moved" x="${Math.max(0, from) + Math.min(width, this.width) / 2}" y="19" text-anchor="middle">${count}</text>`;
       return `<rect class="${state}" x="${from + 0.5}" y="7" width="${Math.max(0.5, width - 1)}" height="16" rx="2"/>${inside}`;
     }).join("");
   }

@@ -32,8 +32,9 @@ def waveform(
 
     Click to place the cursor; the column beside the names has the values there. Drag to move, turn the wheel to
     zoom (it needs a click into the picture first, or Ctrl). Below each valid and ready pair a row shows when words
-    move, counted from 0, and when one waits. With the keyboard: left and right move the cursor, with shift to the
-    next change of the chosen signal, up and down choose a signal, + and - zoom, 0 shows everything, r turns the radix.
+    move, counted from 0, and when one waits; below start and done, one shows when calls run. With the keyboard:
+    left and right move the cursor, with shift to the next change of the chosen signal, up and down choose a signal,
+    + and - zoom, 0 shows everything, r turns the radix.
 
     Parameters
     ----------
@@ -64,14 +65,14 @@ def waveform(
     >>> from types import SimpleNamespace as Wave
     >>> valid = Wave(bits=1, cycles=(0, 2, 5), values=(0, 1, 0))
     >>> waveform(Wave(cycles=8, signals={"in_valid": valid}))
-    8 cycles of 1 signal. in: 3 words move, the first in cycle 2; none waits.
+    8 cycles of 1 signal. in words: 3, the first in cycle 2.
     """
     known = wave.signals
     names = _chosen(known, signals)
     if not 0 <= cursor < wave.cycles:
         raise ValueError(f"cursor must be a recorded cycle, 0 to {wave.cycles - 1}; got {cursor!r}")
     found = handshakes(known, wave.cycles)
-    shown = [one for one in found if one.valid in names]
+    shown = [one for one in found if one.signals[0] in names]
     rows = _rows(known, names, shown, _radices(names, radix))
     left_out = [name for name in known if name not in names and name not in _CLOCKS]
     summary = _summary(wave.cycles, len(names), shown)
@@ -112,8 +113,8 @@ def _rows(
     """One row a signal, and below the last signal of each handshake a row with its words."""
     lanes: dict[str, list[Handshake]] = {}
     for one in found:
-        last = max((one.valid, one.ready or one.valid), key=lambda name: names.index(name) if name in names else -1)
-        lanes.setdefault(last, []).append(one)
+        last = max(names.index(name) for name in one.signals if name in names)
+        lanes.setdefault(names[last], []).append(one)
     rows: list[dict[str, Any]] = []
     for name in names:
         signal = known[name]
@@ -126,19 +127,15 @@ def _rows(
         rows.append({"kind": "bit" if signal.bits == 1 else "bus", **row, "radix": radices.get(name, "hex")})
         for one in lanes.get(name, []):
             spans = [[span.start, span.end, span.state, span.words] for span in one.spans]
-            rows.append({"kind": "handshake", "name": f"{one.name} words", "bits": 1, "spans": spans})
+            rows.append({"kind": "handshake", "name": one.name, "bits": 1, "spans": spans})
     return rows
 
 
 def _summary(cycles: int, count: int, found: Sequence[Handshake]) -> str:
     sentences = [f"{plural(cycles, 'cycle')} of {plural(count, 'signal')}."]
     for one in found:
-        first = next((span.start for span in one.spans if span.state == "moves"), None)
-        moved = "no word moves" if first is None else f"{_moving(one.words)}, the first in cycle {first}"
-        waits = f"one waits in {plural(one.waiting, 'cycle')}" if one.waiting else "none waits"
-        sentences.append(f"{one.name}: {moved}; {waits}.")
+        first = next((span.start for span in one.spans if span.state != "waits"), None)
+        since = "none" if first is None else f"{one.words}, the first in cycle {first}"
+        waits = f"; one waits in {plural(one.waiting, 'cycle')}" if one.waiting else ""
+        sentences.append(f"{one.name}: {since}{waits}.")
     return " ".join(sentences)
-
-
-def _moving(words: int) -> str:
-    return "1 word moves" if words == 1 else f"{words} words move"

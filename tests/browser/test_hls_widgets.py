@@ -102,6 +102,9 @@ def test_widgets_and_magics_work_in_both_themes(server: Server, open_notebook: C
     page = notebook.page
     assert page.locator(".lab-listing").count() == 2
     assert page.locator(".lab-listing .bad:not(.says) u").all_inner_texts() == ["3"], "counted as in the editor"
+    page.locator(".lab-systolic .play").press("d")
+    page.locator(".lab-systolic .play").press("d")
+    assert page.locator(".lab-systolic").count() == 1, "JupyterLab deletes a cell when d is pressed twice"
     assert faint(page) == []
     use_the_dark_theme(page)
     assert faint(page) == []

@@ -51,9 +51,21 @@ def test_the_moves_are_those_that_the_simulator_counted() -> None:
     assert into.waiting > 0 and (found.outputs["y"] == x + 1).all()
 
 
+def test_calls_run_from_start_to_done() -> None:
+    signals = {
+        "start": signal(1, (0, 0), (2, 1), (3, 0), (7, 1), (8, 0)),
+        "done": signal(1, (0, 0), (5, 1), (6, 0)),
+        "y": signal(8, (0, 0), (5, 9)),
+    }
+    widget = viz.waveform(SimpleNamespace(cycles=10, signals=signals))
+    assert rows(widget)["calls"]["spans"] == [[2, 6, "runs", 0], [7, 10, "runs", 1]], "the second is not done"
+    assert list(rows(widget)) == ["start", "done", "calls", "y"]
+    assert widget.summary == "10 cycles of 3 signals. calls: 2, the first in cycle 2."
+
+
 def test_a_valid_that_is_data_is_no_handshake() -> None:
     signals = {"is_valid": signal(1, (0, 1)), "in_valid": signal(1, (0, 1)), "x_vld": signal(4, (0, 1))}
-    assert [one.name for one in handshakes(signals, 3)] == ["in"]
+    assert [one.name for one in handshakes(signals, 3)] == ["in words"]
 
 
 def test_what_never_changes_is_left_out_and_the_words_follow_their_signals() -> None:
@@ -61,14 +73,14 @@ def test_what_never_changes_is_left_out_and_the_words_follow_their_signals() -> 
     assert list(rows(widget)) == ["clk", "rst", "in_valid", "in_ready", "in words", "x"]
     assert [row["kind"] for row in rows(widget).values()] == ["clock", "bit", "bit", "bit", "handshake", "bus"]
     assert "Left out: 1 signal, which never change." in widget.content["subtitle"]
-    assert widget.summary == "10 cycles of 5 signals. in: 4 words move, the first in cycle 3; one waits in 1 cycle."
+    assert widget.summary == "10 cycles of 5 signals. in words: 4, the first in cycle 3; one waits in 1 cycle."
 
 
 def test_signals_are_chosen_and_written_as_asked() -> None:
     widget = viz.waveform(stream(), ["x", "WIDTH"], radix={"x": "signed"})
     assert list(rows(widget)) == ["x", "WIDTH"]
     assert rows(widget)["x"]["radix"] == "signed" and rows(widget)["WIDTH"]["radix"] == "hex"
-    assert "in:" not in widget.summary
+    assert "in words" not in widget.summary
 
 
 def test_wide_values_keep_their_bits() -> None:
