@@ -14,7 +14,7 @@ from lablib.viz.view import View, read
 class CompileStages(View):
     """The widget that `compile_stages` returns; its summary has registers, spills, memory and key instructions."""
 
-    _esm = read("stage_viewer.js")
+    _esm = read("view.js", "stage_viewer.js")
     _css = read("stage_viewer.css")
 
 

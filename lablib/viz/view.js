@@ -20,15 +20,19 @@ function keep(event) {
   event.stopPropagation();
 }
 
-// A card with a title, a line below it, and a place for the sentence on what is seen.
-function card(label, title, subtitle) {
-  const box = element("div", "lab-view", "", { role: "group", "aria-label": label });
-  box.append(element("h3", "", title), element("div", "sub", subtitle));
-  // JupyterLab takes single keys for commands, two d for the deletion of the cell: none is to go there from a widget.
+// JupyterLab takes single keys for commands, two d for the deletion of the cell: none is to go there from a widget.
+function keepKeys(box) {
   box.addEventListener("keydown", (event) => {
     const single = event.key.length === 1 || event.key.startsWith("Arrow");
     if (single && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
+}
+
+// A card with a title and a line below it.
+function card(label, title, subtitle) {
+  const box = element("div", "lab-view", "", { role: "group", "aria-label": label });
+  box.append(element("h3", "", title), element("div", "sub", subtitle));
+  keepKeys(box);
   return box;
 }
 

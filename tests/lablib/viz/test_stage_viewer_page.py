@@ -87,3 +87,12 @@ def test_compilations_are_switched_by_name(open_page, compiled):
     assert page.locator(".fact").first.inner_text().split() == ["32", "registers", "a", "thread"]
     page.get_by_role("button", name="fused").click()
     assert page.locator(".fact").first.inner_text().split()[0] == "255"
+
+
+def test_no_letter_leaves_the_widget_for_jupyterlab(open_page, compiled):
+    page = open_page(compiled)
+    page.evaluate("window.heard = []; addEventListener('keydown', event => heard.push(event.key))")
+    page.locator(".source-body").focus()
+    for key in ("d", "ArrowDown", "Shift+Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("heard") == ["Shift", "Enter"]
