@@ -122,27 +122,33 @@ def _draw(points: Sequence[_Point], front: Sequence[_Point], area: str, unit: st
             line={"color": BLUE, "width": 2, "shape": "vh"}, name="Pareto front",
         )
     )  # fmt: skip
-    for one in points:
-        _add(figure, one, one in front, next((other for other in front if other.beats(one)), None), area, unit)
     areas, latencies = [one.area for one in points], [one.latency for one in points]
+    for one in points:
+        beaten_by = next((other for other in front if other.beats(one)), None)
+        # Left of a design on the front lies no other, but near the axis there is no room.
+        side = "middle left" if one.area > 0.25 * max(areas) else "top right"
+        _add(figure, one, beaten_by, f" {one.name} " if one in front else "", side, (area, unit))
     figure.update_xaxes(title_text=KINDS[area], **_axis(areas))
     return figure.update_yaxes(title_text=f"latency ({unit})", **_axis(latencies))
 
 
-def _add(figure: Figure, point: _Point, best: bool, beaten_by: _Point | None, area: str, unit: str) -> None:
+def _add(
+    figure: Figure, point: _Point, beaten_by: _Point | None, label: str, side: str, units: tuple[str, str]
+) -> None:
     go = graph_objects()
+    area, unit = units
     lines = [f"<b>{point.name}</b>", f"{three_digits(point.latency)} {unit}, {three_digits(point.area)} {KINDS[area]}"]
     lines += [", ".join(point.more)] * bool(point.more)
     lines += [f"beaten by {beaten_by.name}"] if beaten_by else []
-    colour = BLUE if best else MUTED
+    colour = MUTED if beaten_by else BLUE
     figure.add_trace(
         go.Scatter(
             x=[point.area], y=[point.latency], mode="markers+text", name=point.name, cliponaxis=False,
-            text=[f" {point.name} " if best else ""], textposition="top right", textfont={"size": 12, "color": INK},
+            text=[label], textposition=side, textfont={"size": 12, "color": INK},
             hovertext=["<br>".join(lines)], hoverinfo="text",
             marker={
-                "size": 11, "symbol": "circle" if best else "circle-open", "color": colour,
-                "line": {"color": CARD if best else colour, "width": 1.5},
+                "size": 11, "symbol": "circle-open" if beaten_by else "circle", "color": colour,
+                "line": {"color": colour if beaten_by else CARD, "width": 1.5},
             },
         )
     )  # fmt: skip

@@ -24,8 +24,11 @@ function lastUpTo(sorted, wanted) {
   return low;
 }
 
+let made = 0; // waveforms on this page, each of which has a hatch of its own
+
 class Waves {
   constructor(content, root) {
+    this.hatch = `lab-waits-${made++}`;
     this.content = content;
     this.total = content.cycles;
     this.scale = 0; // px a cycle
@@ -197,7 +200,7 @@ class Waves {
     const height = this.rows.length * ROW;
     const chosen = `<rect class="chosen" y="${this.selected * ROW}" width="${this.width}" height="${ROW}"/>`;
     const cursor = `<rect class="cursor" x="${this.x(this.cursor)}" width="${Math.max(1.5, this.scale)}" height="${height}"/>`;
-    this.plot.innerHTML = `<svg width="${this.width}" height="${height}" aria-hidden="true"><defs><pattern id="lab-waits" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="waits-card" width="6" height="6"/><rect class="waits-line" width="2" height="6"/></pattern></defs>${chosen}${this.edges(height)}${cursor}${rows.join("")}</svg>`;
+    this.plot.innerHTML = `<svg width="${this.width}" height="${height}" aria-hidden="true"><defs><pattern id="${this.hatch}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="waits-card" width="6" height="6"/><rect class="waits-line" width="2" height="6"/></pattern></defs>${chosen}${this.edges(height)}${cursor}${rows.join("")}</svg>`;
     this.ruler.innerHTML = `<svg width="${this.width}" height="${ROW}" aria-hidden="true">${this.ticks()}</svg>`;
     this.paintColumns();
     const window = this.overview.firstChild;
@@ -335,7 +338,7 @@ class Waves {
         }
       }
       if (state === "runs" && width > 3 * CHARACTER) inside = `<text class="moved" x="${Math.max(0, from) + Math.min(width, this.width) / 2}" y="19" text-anchor="middle">${count}</text>`;
-      return `<rect class="${state}" x="${from + 0.5}" y="7" width="${Math.max(0.5, width - 1)}" height="16" rx="2"/>${inside}`;
+      return `<rect class="${state}" ${state === "waits" ? `fill="url(#${this.hatch})"` : ""} x="${from + 0.5}" y="7" width="${Math.max(0.5, width - 1)}" height="16" rx="2"/>${inside}`;
     }).join("");
   }
 }
