@@ -35,7 +35,8 @@ class Waves {
     this.first = 0; // the cycle at the left edge, not always whole
     this.cursor = content.cursor;
     this.selected = Math.max(0, content.rows.findIndex((row) => row.kind === "bus"));
-    this.rows = content.rows.map((row) => ({ ...row, radix: row.radix ?? "hex" }));
+    this.all = content.rows.map((row) => ({ ...row, radix: row.radix ?? "hex" }));
+    this.rows = this.all;
     this.build(root);
   }
 
@@ -70,12 +71,14 @@ class Waves {
     const radix = element("select", "tool", "", { "aria-label": "Radix of all values" });
     radix.append(element("option", "", "radix", { value: "", disabled: "", selected: "" }));
     for (const [name, label] of Object.entries(RADICES)) radix.append(element("option", "", label, { value: name }));
-    radix.addEventListener("change", () => { this.rows.forEach((row) => { row.radix = radix.value; }); radix.value = ""; this.draw(); });
+    radix.addEventListener("change", () => { this.all.forEach((row) => { row.radix = radix.value; }); radix.value = ""; this.draw(); });
+    const find = element("input", "tool find", "", { type: "search", placeholder: "Find signals", "aria-label": "Show only signals with this in their name" });
+    find.addEventListener("input", () => this.find(find.value.toLowerCase()));
     tools.append(
       button("tool", "−", "Zoom out", () => this.zoom(1 / 1.6)), button("tool", "+", "Zoom in", () => this.zoom(1.6)),
       button("tool", "fit", "Show all cycles", () => this.zoom(0)), element("span", "gap"),
       button("tool", "⇤", "To the previous change of the chosen signal", () => this.jump(-1)),
-      button("tool", "⇥", "To the next change of the chosen signal", () => this.jump(1)), element("span", "gap"), radix);
+      button("tool", "⇥", "To the next change of the chosen signal", () => this.jump(1)), element("span", "gap"), radix, find);
     return tools;
   }
 
@@ -95,6 +98,13 @@ class Waves {
     this.plot.style.height = `${this.rows.length * ROW}px`;
   }
 
+  find(part) {
+    this.rows = this.all.filter((row) => row.name.toLowerCase().includes(part));
+    this.selected = 0;
+    this.buildRows();
+    this.draw();
+  }
+
   turn(row) {
     const names = Object.keys(RADICES);
     row.radix = names[(names.indexOf(row.radix) + 1) % names.length];
@@ -103,6 +113,7 @@ class Waves {
 
   listen() {
     const { plot } = this;
+    this.scroller.addEventListener("scroll", () => this.later());
     plot.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     plot.addEventListener("keydown", (event) => this.key(event));
     let held = null;
@@ -140,15 +151,21 @@ class Waves {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const up = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (step) event.shiftKey ? this.jump(step) : this.moveTo(this.cursor + step);
-    else if (up) { this.selected = Math.max(0, Math.min(this.rows.length - 1, this.selected + up)); this.draw(); }
+    else if (up) this.choose(this.selected + up);
     else if (event.key === "Home") this.moveTo(0);
     else if (event.key === "End") this.moveTo(this.total - 1);
     else if (event.key === "+" || event.key === "=") this.zoom(1.6);
     else if (event.key === "-") this.zoom(1 / 1.6);
     else if (event.key === "0") this.zoom(0);
-    else if (event.key === "r" && this.rows[this.selected].kind === "bus") this.turn(this.rows[this.selected]);
+    else if (event.key === "r" && this.rows[this.selected]?.kind === "bus") this.turn(this.rows[this.selected]);
     else return;
     keep(event);
+  }
+
+  choose(index) {
+    this.selected = Math.max(0, Math.min(this.rows.length - 1, index));
+    this.names.children[this.selected]?.scrollIntoView({ block: "nearest" });
+    this.draw();
   }
 
   // Zooms around a place in px, or around the cursor if it is in view; a factor of 0 shows everything.
@@ -173,7 +190,7 @@ class Waves {
   }
 
   jump(direction) {
-    const changes = this.rows[this.selected].cycles ?? [];
+    const changes = this.rows[this.selected]?.cycles ?? [];
     const at = lastUpTo(changes, this.cursor);
     const next = direction > 0 ? changes[at + 1] : changes[at] < this.cursor ? changes[at] : changes[at - 1];
     if (next !== undefined) this.moveTo(next);
@@ -196,7 +213,9 @@ class Waves {
 
   draw() {
     if (!this.width) return;
-    const rows = this.rows.map((row, index) => `<g transform="translate(0 ${index * ROW})">${this.row(row)}</g>`);
+    const top = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 1);
+    const seen = this.rows.slice(top, top + Math.ceil(this.scroller.clientHeight / ROW) + 1);
+    const rows = seen.map((row, index) => `<g transform="translate(0 ${(top + index) * ROW})">${this.row(row)}</g>`);
     const height = this.rows.length * ROW;
     const chosen = `<rect class="chosen" y="${this.selected * ROW}" width="${this.width}" height="${ROW}"/>`;
     const cursor = `<rect class="cursor" x="${this.x(this.cursor)}" width="${Math.max(1.5, this.scale)}" height="${height}"/>`;
@@ -220,8 +239,8 @@ class Waves {
       radix.textContent = row.kind === "bus" ? RADICES[row.radix] : "";
     });
     const row = this.rows[this.selected];
-    const moving = this.rows.filter((each) => each.kind === "handshake").map((each) => `${each.name}: ${this.valueAt(each, this.cursor) || "none moves"}`);
-    const value = row.values ? [`${row.name} = ${this.valueAt(row, this.cursor)}`] : [];
+    const moving = this.all.filter((each) => each.kind === "handshake").map((each) => `${each.name}: ${this.valueAt(each, this.cursor) || "none moves"}`);
+    const value = row?.values ? [`${row.name} = ${this.valueAt(row, this.cursor)}`] : [];
     this.status.textContent = `Cycle ${this.cursor} of ${this.total}. ${[...moving, ...value].join("; ")}`;
   }
 

@@ -93,6 +93,22 @@ def test_a_long_recording_draws_only_what_is_seen(show) -> None:
     assert max(sizes) < 150_000, "50 000 changes of each of four signals would take millions"
 
 
+def test_of_many_signals_those_in_view_are_drawn_and_can_be_found(show) -> None:
+    signals = {f"cell[{k}]": signal(8, (0, 0), (k % 7 + 1, k % 256)) for k in range(300)}
+    page = show(viz.waveform(SimpleNamespace(cycles=10, signals=signals)))
+    drawn = page.locator(".plot g")
+    assert drawn.count() < 30
+    page.locator(".scrolls").evaluate("box => { box.scrollTop = box.scrollHeight }")
+    page.wait_for_function("[...document.querySelectorAll('.plot .label')].at(-1)?.textContent === '2b'")  # 299 % 256
+    assert drawn.count() < 30
+    page.get_by_role("searchbox").fill("CELL[28")
+    assert list(values(page)) == [f"cell[{k}]8" for k in (28, *range(280, 290))] and drawn.count() == 11
+    page.get_by_role("searchbox").fill("nothing")
+    assert values(page) == {} and drawn.count() == 0
+    page.locator(".plot").focus()
+    page.keyboard.press("Shift+ArrowRight")
+
+
 def test_stepping_moves_what_is_in_flight(show) -> None:
     page = show(viz.pipeline(timeline(), inputs=3))
     working = page.locator(".bar.now text")
