@@ -15,6 +15,7 @@ import pytest
 from lablib import viz
 from lablib.hls.parts import part_of
 from lablib.hls.report import Report, Resources
+from lablib.viz.style import INK
 from tests.lablib.viz.signals import cells, timeline
 from tests.lablib.viz.signals import stream as waves
 
@@ -91,6 +92,7 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
     for picture in pictures:
         assert picture.figure.layout.width <= 840
         assert picture.figure.layout.title.text.startswith("<b>")
+        assert picture.figure.layout.hoverlabel.font.color == INK, "plotly's own is the border's, which nobody can read"
         assert picture.summary.endswith(".")
 
 
