@@ -44,7 +44,7 @@ class PipelineView(View):
 
 def pipeline(
     timeline: Any, inputs: int = 4, title: str = "Which operation works on which input in which cycle?"
-) -> Any:
+) -> PipelineView:
     """Draw a schedule, and step through it cycle by cycle with several inputs in flight.
 
     Above, one row an input: the phase that it is in. Below, one row for equal operations of the same cycle and source
@@ -118,9 +118,8 @@ def _sentence(timeline: Any, rows: Sequence[Row], inputs: int, cycle: int) -> st
 
 
 def _works(row: Row, ii: int, inputs: int, cycle: int) -> bool:
-    starts = [start + index * ii for index in range(inputs) for start, _ in row.bars]
-    lengths = [cycles for _ in range(inputs) for _, cycles in row.bars]
-    return any(start <= cycle < start + cycles for start, cycles in zip(starts, lengths, strict=True))
+    ages = [cycle - index * ii for index in range(inputs)]
+    return any(start <= age < start + cycles for age in ages for start, cycles in row.bars)
 
 
 def _summary(timeline: Any, rows: Sequence[Row], inputs: int) -> str:

@@ -11,6 +11,7 @@ from lablib.viz.svg import drawing, node, paint, text
 _ROW, _TOP, _NAMES, _EDGE = 30, 70, 128, 16
 _MOST_CYCLES, _MOST_ROWS = 18, 24
 _CHARACTER = 6.7  # px
+_WAITS = {"fill": "none", "stroke": paint("bad"), "stroke_dasharray": "3 2"}
 
 
 def waveform_picture(title: str, summary: str, cycles: int, rows: Sequence[dict[str, Any]]) -> str:
@@ -40,8 +41,8 @@ def _row(row: dict[str, Any], shown: int, wide: float) -> Iterator[str]:
         yield from _words(row, shown, wide)
     else:
         ends = [*row["cycles"][1:], shown]
-        pieces = [(start, min(end, shown), value) for start, end, value in zip(row["cycles"], ends, row["values"])]  # noqa: B905
-        pieces = [piece for piece in pieces if piece[0] < shown]
+        every = zip(row["cycles"], ends, row["values"], strict=True)
+        pieces = [(start, min(end, shown), value) for start, end, value in every if start < shown]
         if row["bits"] == 1:
             path = "".join(
                 f"{'V' if start else 'M0 '}{8 if value == '1' else 22}H{end * wide:.1f}" for start, end, value in pieces
@@ -57,14 +58,9 @@ def _words(row: dict[str, Any], shown: int, wide: float) -> Iterator[str]:
         length = end - start if state == "runs" else 1
         for cycle in range(start, min(end, shown), length):
             x, width = cycle * wide, (min(cycle + length, shown) - cycle) * wide
+            inside, colour, look = str(words + cycle - start), "card", {"fill": paint("good")}
             if state == "waits":
-                inside, colour, look = (
-                    "waits",
-                    "bad",
-                    {"fill": "none", "stroke": paint("bad"), "stroke_dasharray": "3 2"},
-                )
-            else:
-                inside, colour, look = str(words + cycle - start), "card", {"fill": paint("good")}
+                inside, colour, look = "waits", "bad", _WAITS
             yield node("rect", x=x + 1, y=7, width=width - 2, height=16, rx=2, **look)
             if len(inside) * _CHARACTER <= width:
                 yield text(x + width / 2, 19, inside, colour, 11, text_anchor="middle")
