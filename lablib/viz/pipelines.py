@@ -71,7 +71,15 @@ def pipeline(
     ------
     ValueError
         There are no operations, or too many inputs.
-    """
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Some
+    >>> square = Some(name="mul", start=1, cycles=1, resource="", line=1)
+    >>> phases = {"phases": ("input", "stage 0", "output"), "register_bits": (None, None)}
+    >>> pipeline(Some(design="square", operations=[square], latency=2, ii=1, source="", **phases))
+    square: 1 operation, latency 2 cycles, II 1, so up to 3 inputs in flight. 4 inputs take latency + II · (inputs − 1) = 5 cycles.
+    """  # noqa: E501
     if not isinstance(inputs, int) or not 1 <= inputs <= _MOST_INPUTS:
         raise ValueError(f"inputs must be a whole number from 1 to {_MOST_INPUTS}; got {inputs!r}")
     if not timeline.operations:
