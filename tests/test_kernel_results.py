@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.kernel_page import newest
+from benchmarks.kernel_page import faster, newest
 
 ROWS: list[dict[str, Any]] = [row for row in json.loads(newest().read_text())["rows"] if "ms" in row]
-MUCH = 1.02  # times as fast as ours: a peer that has to be named
 
 # Where the benchmark's kernel is not a module's name.
 MODULES = {
@@ -43,11 +42,10 @@ def measured_text(repository: Path, module: str) -> str:
 
 def unnamed(row: dict[str, Any], text: str) -> list[str]:
     """Peers of a row that are much faster than ours and that the text does not name."""
-    faster = [name for name, ms in row["peers_ms"].items() if row["ms"] > MUCH * ms]
-    return [name for name in faster if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    return [name for name in faster(row) if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
 
 
-LOST = [row for row in ROWS if row["ms"] > MUCH * min(row["peers_ms"].values())]
+LOST = [row for row in ROWS if faster(row)]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['kernel']}, {row['case']}")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lablib.viz.configurations import configuration_table
     from lablib.viz.memory import memory_map
     from lablib.viz.programs import program_grid
+    from lablib.viz.ratios import ratio_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.tiles import tile_order
@@ -33,6 +34,7 @@ __all__ = [
     "configuration_table",
     "memory_map",
     "program_grid",
+    "ratio_bars",
     "roofline",
     "tile_order",
     "traffic_bars",
@@ -44,6 +46,7 @@ _MODULE_OF = {
     "configuration_table": "configurations",
     "memory_map": "memory",
     "program_grid": "programs",
+    "ratio_bars": "ratios",
     "roofline": "rooflines",
     "tile_order": "tiles",
     "traffic_bars": "bars",
