@@ -43,7 +43,7 @@ import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
-from lablib.kernels.splits import add_splits
+from lablib.kernels.splits import add_splits, parts_of
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -206,12 +206,11 @@ class _Matmul2to4(torch.autograd.Function):
         def launch(config: Any) -> None:
             config = dict(config)
             splits = min(config.pop("SPLITS"), blocks)
-            parts = y if splits == 1 else torch.empty((splits, M, N), dtype=torch.float32, device=x.device)
+            parts = parts_of(y, splits)
             _matmul_2to4_kernel[(triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]), splits)](
                 x, words, masks, parts, M, N, blocks, x.stride(0), BLOCK_K=BLOCK_K, **config
             )
-            if splits > 1:
-                add_splits(parts, y)
+            add_splits(parts, y)
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
         return y
