@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
@@ -83,11 +83,9 @@ def _draw(rows: Sequence[Mapping[str, Any]], title: str, axis: str, counted: str
         _add_bars(figure, [(y, row) for y, row in zip(heights, rows, strict=True) if (row["value"] > 1) == faster],
                   colour, hatch)  # fmt: skip
     _add_axes(figure, rows, axis, left)
-    for name, y in [*((f"<b>{head}</b>", y) for head, y in heads.items()), *zip(names, heights, strict=True)]:
-        figure.add_annotation(
-            text=name, x=0, xref="paper", xanchor="right", xshift=-8, y=y, showarrow=False,
-            font={"size": 11, "color": INK},
-        )  # fmt: skip
+    titles = [*((f"<b>{head}</b>", y) for head, y in heads.items()), *zip(names, heights, strict=True)]
+    # All at once: plotly checks every annotation again whenever one is added.
+    figure.update_layout(annotations=[*_titles(titles), *_values(zip(heights, rows, strict=True))])
     figure.update_yaxes(range=[depth - 0.5, -0.5], visible=False)
     return figure
 
@@ -110,11 +108,22 @@ def _add_bars(figure: Figure, rows: Sequence[tuple[int, Mapping[str, Any]]], col
         marker={"color": colour, "pattern": pattern}, hoverinfo="text",
         hovertext=[f"{row['group']}, {row['name']}: {row['value']:.2f} of {row['against']}" for _, row in rows],
     )  # fmt: skip
+
+
+def _titles(titles: Iterable[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+    """Heads and names, left of the axes."""
+    font = {"size": 11, "color": INK}
+    for text, y in titles:
+        yield {"text": text, "x": 0, "xref": "paper", "xanchor": "right", "xshift": -8, "y": y,
+               "showarrow": False, "font": font}  # fmt: skip
+
+
+def _values(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Each ratio and what it is against, right of its bar or of the line."""
+    font = {"size": 11, "color": INK}
     for y, row in rows:
-        figure.add_annotation(
-            text=f"<b>{row['value']:.2f}</b>  {row['against']}", x=max(log10(row["value"]), 0), xanchor="left",
-            xshift=6, y=y, showarrow=False, font={"size": 11, "color": INK},
-        )  # fmt: skip
+        yield {"text": f"<b>{row['value']:.2f}</b>  {row['against']}", "x": max(log10(row["value"]), 0),
+               "xanchor": "left", "xshift": 6, "y": y, "showarrow": False, "font": font}  # fmt: skip
 
 
 def _add_axes(figure: Figure, rows: Sequence[Mapping[str, Any]], axis: str, left: int) -> None:
