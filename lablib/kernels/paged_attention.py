@@ -18,9 +18,9 @@ Without splits a single long sequence would keep only H_kv programs busy.
 Binding roof: memory bandwidth, 4 · D operations a query head and token for 2 · D · itemsize bytes of K and V. The
 matrix unit takes 16 rows at least: with fewer query heads in a group the others are padding, which costs nothing here.
 
-Reached on an H200 (torch 2.11, Triton 3.6, bfloat16, 32 query and 8 key heads, D = 128, pages of 16): 4403 GB/s for 64
-sequences of 8192 tokens, 0.96 of the roof; 3992 GB/s for one of 131072, 0.97. SDPA, which reads a cache without pages,
-is 4 and 5% faster; FlexAttention 4% slower, and 34 times slower for the single sequence.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, 32 query and 8 key heads, D = 128, pages of 16: 4315 GB/s for 64
+sequences of 8192 tokens, 0.94 of the roof; 3931 GB/s for one of 131072, 0.88. SDPA, which reads a cache without pages,
+is 3 and 5% faster; FlexAttention takes 1.04 times as long, and 32 times for the single sequence.
 
 Sources: Kwon et al., "PagedAttention", arXiv:2309.06180, section 4.1; Dao et al., "Flash-Decoding for long-context
 inference", 2023.

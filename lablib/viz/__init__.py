@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lablib.viz.pareto import latency_area
     from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
+    from lablib.viz.ratios import ratio_bars
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
@@ -40,6 +41,7 @@ __all__ = [
     "memory_map",
     "pipeline",
     "program_grid",
+    "ratio_bars",
     "resource_bars",
     "roofline",
     "systolic_array",
@@ -56,6 +58,7 @@ _MODULE_OF = {
     "memory_map": "memory",
     "pipeline": "pipelines",
     "program_grid": "programs",
+    "ratio_bars": "ratios",
     "resource_bars": "resources",
     "roofline": "rooflines",
     "systolic_array": "systolic",
