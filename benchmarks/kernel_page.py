@@ -53,7 +53,9 @@ def _head(result: dict[str, Any], name: str) -> Iterator[str]:
     )
     yield _paragraph(
         "Kernel and peers are timed in turns on random data: with a cold L2, or small cases inside a CUDA graph with a "
-        "warm one. Times are medians. A kernel whose result is wrong is not timed."
+        "warm one; what counts is the time on the GPU, not that of a launch. Times are medians. A kernel whose result "
+        "is wrong is not timed, and on a machine with a GPU `pytest tests/lablib/kernels -n 8` runs every kernel's "
+        "tests compiled."
     )
     yield "- **Ratio** is the best peer's time over ours: above 1 we are faster."
     yield "- **Roof** is the least time that the machine allows, over ours. It is the longer of two times: that of"
