@@ -106,6 +106,11 @@ def test_gates_have_all_64_bits() -> None:
     assert np.array_equal(rtlsim(GATES, "gate", {"a": a, "b": b}).outputs["y"], a ^ b)
 
 
+def test_ports_may_have_names_that_cpp_has_not() -> None:
+    text = "module m(input [7:0] a__b, input [7:0] delete, output [7:0] y___z); assign y___z = a__b + delete; endmodule"
+    assert rtlsim(text, "m", {"a__b": [1, 2], "delete": [3, 4]}).outputs["y___z"].tolist() == [4, 6]
+
+
 def test_files_are_read_and_words_are_printed() -> None:
     text = """module rom(input [1:0] a, output [7:0] y);
       reg [7:0] m [0:3];
