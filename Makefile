@@ -54,6 +54,7 @@ $(READY): requirements.lock pyproject.toml | tools-lab
 	$(VENV) -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(VENV) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(VENV) -m pip check
+	-$(VENV) -m lablib.hls.warm
 	@touch $@
 
 tools-lab tools-grade tools-test: tools-%:

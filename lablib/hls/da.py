@@ -25,13 +25,11 @@ import numpy as np
 from lablib.hls import build
 from lablib.hls.bits import BitsType, checked
 from lablib.hls.designs.dense import DenseLayer
-from lablib.hls.engines import Package
+from lablib.hls.engines import DA4ML
 from lablib.hls.errors import HardwareError
 from lablib.hls.report import Report, Resources
 
 __all__ = ["DaDense", "da_dense"]
-
-DA4ML = Package("da4ml", "da4ml", "build layers without multipliers")
 
 
 @dataclass(frozen=True)

