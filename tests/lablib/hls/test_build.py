@@ -57,7 +57,7 @@ def test_a_build_that_fails_leaves_nothing_and_is_tried_again(cache: Path) -> No
 def test_a_tool_is_stopped_with_its_children(tmp_path: Path) -> None:
     child = f"import time; time.sleep(2); open({str(tmp_path / 'late')!r}, 'w')"
     program = f"import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
-    with pytest.raises(ToolTimeout, match=r"^waiting took more than 1 s and was stopped\.$") as stopped:
+    with pytest.raises(ToolTimeout, match=r"^Waiting took more than 1 s and was stopped\.$") as stopped:
         run([sys.executable, "-c", program], tmp_path, 1.0, "waiting")
     assert stopped.value.output == "begun\n"
     time.sleep(2)

@@ -119,7 +119,9 @@ def test_bad_options_get_a_sentence(options: dict, message: str) -> None:
 
 
 def test_a_search_without_end_is_stopped() -> None:
-    with pytest.raises(ToolTimeout, match="sharing sums took more than 1 s and was stopped"):
+    with pytest.raises(
+        ToolTimeout, match="Searching for shared sums took more than 1 s and was stopped: give it a smaller layer"
+    ):
         da_dense(DenseLayer(weights(256, 256)), seconds=1)
 
 

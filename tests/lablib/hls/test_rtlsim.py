@@ -154,7 +154,7 @@ def test_registers_without_a_reset_start_as_anything() -> None:
         (GATES, "gate", {"a": [1]}, "gate takes values on a, b: it got values for a"),
         (GATES, "gate", {"a": [1], "b": [1, 2]}, "same number of vectors, at least one: it got {'a': 1, 'b': 2}"),
         (GATES, "gate", {"a": [0.5], "b": [1]}, "a takes integers .* it got float64"),
-        (STREAM, "mac", {"x": [128], "w": [1]}, "x takes signed 8-bit elements, -128 to 127: it got 128 to 128"),
+        (STREAM, "mac", {"x": [128], "w": [1]}, "x takes signed 8-bit elements, -128 to 127: it got 128"),
         (PIPELINE, "pipe", {"a": [1], "b": [1]}, "after how many cycles"),
         ("module m(input clk, in_valid, output y); assign y = clk; endmodule", "m", {}, "in_valid but no out_valid"),
         ("module m(input a, inout y); endmodule", "m", {}, "Port y of m is inout"),
