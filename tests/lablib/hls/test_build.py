@@ -88,11 +88,11 @@ def test_a_webassembly_tool_is_translated_before_it_first_runs(cache: Path, monk
     assert translated(NEXTPNR) and not translated(YOSYS)
 
 
-def test_a_translation_is_what_the_tool_itself_finds(cache: Path) -> None:
+def test_a_translation_is_what_the_tool_itself_finds(tmp_path: Path) -> None:
     folder = translate(NEXTPNR)
     (code,) = (path for path in folder.rglob("*") if path.is_file())
     before = code.stat().st_mtime_ns
-    assert "nextpnr-ice40" in webassembly(NEXTPNR, ["--version"], cache, 60.0, "asking for the version")
+    assert "nextpnr-ice40" in webassembly(NEXTPNR, ["--version"], tmp_path, 60.0, "asking for the version")
     assert code.stat().st_mtime_ns == before and code.stat().st_size > 2**22
 
 

@@ -132,15 +132,16 @@ SAID: dict[str, tuple[Callable[[], Any], str]] = {
         "assignment of 8-bit signal ('x').",
     ),
     "cocotb, hang": (
-        lambda: run_bench(VERILOG, "m", BENCH.replace("await", "while True: await"), seconds=4),
-        "After 4 s test waits of m was stopped: it waits for something that the design never does, or runs for too "
+        lambda: run_bench(VERILOG, "m", BENCH + BENCH.replace("waits", "hangs").replace("await", "while True: await"),
+                          seconds=4),
+        "After 4 s test hangs of m was stopped: it waits for something that the design never does, or runs for too "
         "many cycles.",
     ),
     "Yosys, syntax": (
         lambda: synth("module m(input clk, input a, output reg y);\n  always @(posedge clk) begin @(a); y <= a; end\n"
                       "endmodule", "m"),
-        "Line 2 of the Verilog, `always @(posedge clk) begin @(a); y <= a; end`, or at the end of what stands before it: syntax error, "
-        "unexpected '@'.",
+        "Line 2 of the Verilog, `always @(posedge clk) begin @(a); y <= a; end`, or at the end of what stands before "
+        "it: syntax error, unexpected '@'.",
     ),
     "Yosys, fit": (
         lambda: synth(MEMORY, "m").notes[0],

@@ -1,0 +1,223 @@
+"""Measure the hardware engines: how long each builds and runs, and how many cycles a second the simulators make.
+
+    python -m benchmarks.hls [FILE]
+
+Cold is with nothing of the design in the cache, warm is the same call again; both after `python -m lablib.hls.warm`,
+which is measured once. The simulators run one design on one stream of inputs, and every result is compared with numpy.
+FILE is benchmarks/results/<date>-<machine>-hls.json unless given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import grading_machine
+from lablib.hls.build import cache_folder
+from lablib.hls.cocotb_bench import run_bench
+from lablib.hls.csim import csim
+from lablib.hls.da import da_dense
+from lablib.hls.designs import Design
+from lablib.hls.designs.dense import DenseLayer, dense_dslx
+from lablib.hls.designs.dense_serial import dense_serial
+from lablib.hls.engines import ENGINES, Package
+from lablib.hls.layers import network_csim
+from lablib.hls.place import place
+from lablib.hls.rtlsim import rtlsim
+from lablib.hls.synth import synth
+from lablib.hls.xls import xls_function
+from lablib.hls.xls_schedule import schedule
+
+RESULTS = Path(__file__).parent / "results"
+COLD_RUNS, WARM_RUNS = 3, 5
+ROWS, COLUMNS = 10, 32
+VECTORS = {"rtlsim": 3000, "cocotb, Verilator": 300, "cocotb, Icarus": 300}
+_KEPT = ("translated-", "verilator-runtime-")  # what lablib.hls.warm made
+
+CPP = """
+#include "ap_int.h"
+void dense(const ap_int<8> w[10][32], const ap_int<8> x[32], ap_int<24> y[10]) {
+  for (int i = 0; i < 10; i++) {
+    ap_int<24> sum = 0;
+    for (int j = 0; j < 32; j++) sum += w[i][j] * x[j];
+    y[i] = sum;
+  }
+}
+"""
+
+BENCH = """
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+GIVEN, EXPECTED = {given}, {expected}
+
+@cocotb.test()
+async def stream(dut):
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    dut.rst.value, dut.in_valid.value, dut.out_ready.value = 1, 0, 1
+    for _ in range(4):
+        await RisingEdge(dut.clk)
+    dut.rst.value, dut.in_valid.value, dut.x.value = 0, 1, GIVEN[0]
+    taken, results = 0, []
+    while len(results) < len(EXPECTED):
+        await RisingEdge(dut.clk)
+        if dut.out_valid.value == 1:
+            results.append(dut.y.value.to_signed())
+        if taken < len(GIVEN) and dut.in_ready.value == 1:
+            taken += 1
+            if taken < len(GIVEN):
+                dut.x.value = GIVEN[taken]
+            else:
+                dut.in_valid.value = 0
+    assert results == EXPECTED
+"""
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def design() -> Design:
+    """A dense layer of 32 inputs and 10 outputs on one multiplier."""
+    rng = np.random.default_rng(0)
+    return dense_serial(rng.integers(-128, 128, (ROWS, COLUMNS)), rng.integers(-1000, 1000, ROWS), shift=8)
+
+
+def inputs(vectors: int) -> np.ndarray:
+    """Random int8 vectors, shape (vectors, COLUMNS)."""
+    return np.random.default_rng(1).integers(-128, 128, (vectors, COLUMNS))
+
+
+def simulate(vectors: int) -> int:
+    """Run `rtlsim`, check the results, and return the cycles."""
+    layer, x = design(), inputs(vectors)
+    run = rtlsim(layer.verilog, layer.top, {"x": x.ravel()}, results=ROWS * vectors, files=layer.files)
+    assert np.array_equal(run.outputs["y"].reshape(-1, ROWS), layer.golden(x))
+    assert run.report.cycles == layer.cycles(vectors)
+    return layer.cycles(vectors)
+
+
+def bench_seconds(simulator: str, vectors: int) -> float:
+    """Run cocotb, check the results, and return the seconds of its test alone."""
+    layer, x = design(), inputs(vectors)
+    text = BENCH.format(given=x.ravel().tolist(), expected=layer.golden(x).ravel().tolist())
+    run = run_bench(layer.verilog, layer.top, text, simulator, layer.files, seconds=600)
+    assert run.passed, str(run)
+    return run.outcomes[0].seconds
+
+
+def steps() -> dict[str, Callable[[], Any]]:
+    """What each engine is timed on: one dense layer of 32 inputs and 10 outputs, and 100 vectors where it runs."""
+    import torch
+
+    rng, layer = np.random.default_rng(0), design()
+    weights, x = rng.integers(-128, 128, (ROWS, COLUMNS)), inputs(100)
+    dense = DenseLayer(weights, shift=8, relu=True)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(COLUMNS, ROWS), torch.nn.ReLU())
+    dslx = dense_dslx(dense)
+    return {
+        "csim": lambda: csim(CPP, "dense")(weights, x),
+        "hls4ml": lambda: network_csim(model, (COLUMNS,))(x / 128),
+        "XLS: compile and run": lambda: xls_function(dslx, "dense")(x),
+        "XLS: schedule": lambda: schedule(xls_function(dslx, "dense"), clock_ps=2500),
+        "da4ml": lambda: da_dense(dense)(x),
+        "rtlsim": lambda: simulate(100),
+        "Yosys": lambda: synth(layer.verilog, layer.top, files=layer.files),
+        "Yosys and nextpnr": lambda: place(layer.verilog, layer.top, files=layer.files),
+        "cocotb, Verilator": lambda: bench_seconds("verilator", 10),
+        "cocotb, Icarus": lambda: bench_seconds("icarus", 10),
+    }
+
+
+def forget() -> None:
+    """Empty the cache, except for what is made once for a machine."""
+    for path in cache_folder().iterdir():
+        if not path.name.startswith(_KEPT):
+            shutil.rmtree(path)
+
+
+def engine_seconds() -> dict[str, dict[str, float]]:
+    """Medians of each step, cold and warm."""
+    found = {}
+    for name, step in steps().items():
+        cold = []
+        for _ in range(COLD_RUNS):
+            forget()
+            cold.append(seconds(step))
+        warm = [seconds(step) for _ in range(WARM_RUNS)]
+        found[name] = {"cold": statistics.median(cold), "warm": statistics.median(warm)}
+        print(f"{name:24} cold {found[name]['cold']:8.2f} s   warm {found[name]['warm']:8.3f} s", flush=True)
+    return found
+
+
+def cycles_a_second() -> dict[str, dict[str, float]]:
+    """Medians of each simulator on one design, built before: of the whole call, and for cocotb of its test alone."""
+    layer, found = design(), {}
+    for name, vectors in VECTORS.items():
+        cycles, whole, alone = layer.cycles(vectors), [], []
+        for _ in range(1 + COLD_RUNS):  # the first builds
+            began = time.perf_counter()
+            if name == "rtlsim":
+                simulate(vectors)
+            else:
+                alone.append(cycles / bench_seconds(name.removeprefix("cocotb, ").lower(), vectors))
+            whole.append(cycles / (time.perf_counter() - began))
+        found[name] = {"cycles": cycles, "whole_call": statistics.median(whole[1:])}
+        if alone:
+            found[name]["test_alone"] = statistics.median(alone[1:])
+        print(f"{name:24} {found[name]['whole_call']:12,.0f} cycles a second", flush=True)
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """Machine, load and versions."""
+    machine = grading_machine.describe()
+    packages = {one.distribution: version(one.distribution) for one in ENGINES if isinstance(one, Package)}
+    tools = {name: _first_line(name, flag) for name, flag in (("g++", "--version"), ("iverilog", "-V"))}
+    load = {"busy_cores_before": grading_machine.busy_cores(), "load_before": os.getloadavg()[0]}
+    return {**machine, "versions": {**machine["versions"], **packages, **tools}, **load}
+
+
+def _first_line(name: str, flag: str) -> str:
+    return subprocess.run([name, flag], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hls", description="Measure the hardware engines.")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path)
+    path = parser.parse_args(arguments).file or RESULTS / f"{date.today()}-{grading_machine.slug()}-hls.json"
+    result = describe()
+    with tempfile.TemporaryDirectory(prefix="hls-") as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        warm = [sys.executable, "-m", "lablib.hls.warm"]
+        result["preparing_once"] = seconds(lambda: subprocess.run(warm, check=True))
+        result["cache_bytes"] = sum(one.stat().st_size for one in Path(folder).rglob("*") if one.is_file())
+        result["seconds"] = engine_seconds()
+        result["cycles_a_second"] = cycles_a_second()
+    result["load_after"] = os.getloadavg()[0]
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
