@@ -37,7 +37,7 @@ async def sums(dut):
     pairs = [(x, w) for x in (-128, -1, 0, 127) for w in (-128, 3, 127)]
     dut._log.info("a line of the student's")
     await feed(dut, pairs)
-    assert dut.acc.value.to_signed() == sum(x * w for x, w in pairs) + pairs[-1][0] * pairs[-1][1] * 0
+    assert dut.acc.value.to_signed() == sum(x * w for x, w in pairs)
 
 @cocotb.test()
 async def wrong(dut):
