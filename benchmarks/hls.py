@@ -47,7 +47,7 @@ from lablib.hls.xls_schedule import schedule
 RESULTS = Path(__file__).parent / "results"
 RUNS = 3
 ROWS, COLUMNS = 10, 32
-VECTORS = {"rtlsim": 3000, "cocotb, Verilator": 100, "cocotb, Icarus": 100}
+VECTORS = {"rtlsim": 3000, "cocotb, Verilator": 400, "cocotb, Icarus": 400}
 _KEPT = ("translated-", "verilator-runtime-")  # what lablib.hls.warm made
 
 CPP = """

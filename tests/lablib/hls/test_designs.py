@@ -14,8 +14,8 @@ from lablib.hls.synth import gates, synth
 
 
 def test_a_dot_product_from_numpy_to_a_routed_part() -> None:
-    design = dot(8)
-    x, w = np.random.default_rng(0).integers(-128, 128, (2, 1000, 8))
+    design = dot(4)
+    x, w = np.random.default_rng(0).integers(-128, 128, (2, 1000, 4))
     corners = np.array(np.meshgrid([-128, -1, 0, 1, 127], [-128, -1, 0, 1, 127])).reshape(2, -1, 1)
     x[:25], w[:25] = corners
     run = rtlsim(design.verilog, design.top, {"x": x, "w": w})
@@ -23,7 +23,7 @@ def test_a_dot_product_from_numpy_to_a_routed_part() -> None:
     report = run.report.merged(synth(design.verilog, "dot"), place(design.verilog, "dot"))
     assert (report.latency_cycles, report.ii, report.cycles) == (2, 1.0, design.cycles(1000))
     took = report.resources
-    assert (took.ff, took.bram, took.dsp, took.io, took.cells) == (149, 0, 0, 151, 1660)
+    assert (took.ff, took.bram, took.dsp, took.io, took.cells) == (84, 0, 0, 86, 797)
     assert report.fmax_mhz and 60 < report.fmax_mhz < 200
 
 
