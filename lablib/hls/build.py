@@ -138,9 +138,9 @@ def run(
         said.seek(0)
         output = said.read(_MOST_OUTPUT)
     if timed_out:
-        raise ToolTimeout(f"{doing} took more than {seconds:g} s and was stopped.", output)
+        raise ToolTimeout(f"{_capital(doing)} took more than {seconds:g} s and was stopped.", output)
     if process.returncode:
-        raise ToolFailed(f"{doing} failed: {_last_line(output)}", output)
+        raise ToolFailed(f"{_capital(doing)} failed: {_last_line(output)}", output)
     return output
 
 
@@ -149,6 +149,10 @@ def _end(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _last_line(output: str) -> str:

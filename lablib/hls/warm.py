@@ -20,7 +20,7 @@ def main() -> int:
     steps = [
         ("Yosys", lambda: translate(YOSYS)),
         ("nextpnr", lambda: translate(NEXTPNR)),
-        ("Verilator's runtime", lambda: [runtime(traced) for traced in (False, True)]),
+        ("Verilator's runtime", lambda: [runtime(False, "verilated_vpi"), runtime(True)]),
     ]
     failed = False
     for name, step in steps:

@@ -225,5 +225,9 @@ def _converted(source: str, seconds: float) -> tuple[str, dict[str, Any]]:
 
 
 def _optimised(ir: str, top: str, seconds: float) -> str:
-    folder = step({"step": "optimise", "ir": ir, "top": top}, "optimising (loops are unrolled)", seconds)
+    try:
+        folder = step({"step": "optimise", "ir": ir, "top": top}, "optimising", seconds)
+    except ToolTimeout as error:
+        why = "XLS unrolls every loop, and this is too much hardware."
+        raise ToolTimeout(f"{str(error).rstrip('.')}: {why}", error.output) from None
     return (folder / "optimised.ir").read_text()

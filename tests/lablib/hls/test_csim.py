@@ -206,7 +206,7 @@ def test_a_kernel_that_leaves_is_found_out() -> None:
 
 def test_a_loop_without_end_is_stopped() -> None:
     kernel = csim(body("while (x[0] == 0) y[0]++;"), "broken", seconds=0.5)
-    with pytest.raises(ToolTimeout, match=r"running broken took more than 0\.5 s and was stopped"):
+    with pytest.raises(ToolTimeout, match=r"Running broken took more than 0\.5 s and was stopped"):
         kernel(np.zeros(8, int))
     assert kernel(np.ones(8, int)).tolist() == [0] * 8
 

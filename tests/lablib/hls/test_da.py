@@ -12,7 +12,7 @@ from lablib.hls import da
 from lablib.hls.bits import BitsType
 from lablib.hls.da import DaDense, da_dense
 from lablib.hls.designs.dense import DenseLayer, dense_reference
-from lablib.hls.errors import EngineMissing, HardwareError, ToolTimeout
+from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.rtlsim import rtlsim
 
 
@@ -116,11 +116,6 @@ def test_a_value_that_does_not_fit_is_refused(x: list, message: str) -> None:
 def test_bad_options_get_a_sentence(options: dict, message: str) -> None:
     with pytest.raises(HardwareError, match=message):
         da_dense(LAYERS["one"], **options)
-
-
-def test_a_search_without_end_is_stopped() -> None:
-    with pytest.raises(ToolTimeout, match="sharing sums took more than 1 s and was stopped"):
-        da_dense(DenseLayer(weights(256, 256)), seconds=1)
 
 
 def test_without_the_engine_it_says_what_to_install(monkeypatch) -> None:

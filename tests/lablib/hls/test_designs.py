@@ -14,8 +14,8 @@ from lablib.hls.synth import gates, synth
 
 
 def test_a_dot_product_from_numpy_to_a_routed_part() -> None:
-    design = dot(8)
-    x, w = np.random.default_rng(0).integers(-128, 128, (2, 1000, 8))
+    design = dot(4)
+    x, w = np.random.default_rng(0).integers(-128, 128, (2, 1000, 4))
     corners = np.array(np.meshgrid([-128, -1, 0, 1, 127], [-128, -1, 0, 1, 127])).reshape(2, -1, 1)
     x[:25], w[:25] = corners
     run = rtlsim(design.verilog, design.top, {"x": x, "w": w})
@@ -23,18 +23,23 @@ def test_a_dot_product_from_numpy_to_a_routed_part() -> None:
     report = run.report.merged(synth(design.verilog, "dot"), place(design.verilog, "dot"))
     assert (report.latency_cycles, report.ii, report.cycles) == (2, 1.0, design.cycles(1000))
     took = report.resources
-    assert (took.ff, took.bram, took.dsp, took.io, took.cells) == (149, 0, 0, 151, 1660)
+    assert (took.ff, took.bram, took.dsp, took.io, took.cells) == (84, 0, 0, 86, 797)
     assert report.fmax_mhz and 60 < report.fmax_mhz < 200
+
+
+def parameters() -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases of one layer, which is synthesised once for all tests."""
+    rng = np.random.default_rng(1)
+    weights, bias = rng.integers(-128, 128, (10, 32)), rng.integers(-1000, 1000, 10)
+    weights[0], weights[1] = -128, 127
+    return weights, bias
 
 
 @pytest.mark.parametrize("relu", [True, False])
 def test_a_dense_layer_from_numpy_to_a_routed_part(relu: bool) -> None:
-    rng = np.random.default_rng(1)
-    weights, bias = rng.integers(-128, 128, (10, 32)), rng.integers(-1000, 1000, 10)
-    weights[0], weights[1] = -128, 127
-    x = rng.integers(-128, 128, (1000, 32))
+    x = np.random.default_rng(2).integers(-128, 128, (1000, 32))
     x[0], x[1], x[2] = -128, 127, 0
-    design = dense_serial(weights, bias, shift=8, relu=relu)
+    design = dense_serial(*parameters(), shift=8, relu=relu)
     for pauses in (0.0, 0.3):
         run = rtlsim(
             design.verilog, design.top, {"x": x.ravel()}, results=10 * len(x), files=design.files, pauses=pauses
@@ -52,8 +57,7 @@ def test_what_synthesis_made_computes_the_same_in_as_many_cycles() -> None:
     product = dot(2)
     run = rtlsim(gates(product.verilog, "dot"), "dot", {"x": x, "w": w}, elements={"y": "s17"})
     assert np.array_equal(run.outputs["y"][:, 0], product.golden(x, w)) and run.report.cycles == product.cycles(1000)
-    weights, bias = rng.integers(-128, 128, (10, 32)), rng.integers(-1000, 1000, 10)
-    layer, x = dense_serial(weights, bias, shift=8), rng.integers(-128, 128, (100, 32))
+    layer, x = dense_serial(*parameters(), shift=8), rng.integers(-128, 128, (100, 32))
     mapped = gates(layer.verilog, "dense_serial", files=layer.files)
     run = rtlsim(mapped, "dense_serial", {"x": x.ravel()}, results=1000, elements={"y": "s8"})
     assert np.array_equal(run.outputs["y"].reshape(-1, 10), layer.golden(x))

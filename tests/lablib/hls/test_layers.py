@@ -97,7 +97,6 @@ class Branching(nn.Module):
 @pytest.mark.parametrize(
     ("model", "shape", "options", "message"),
     [
-        (nn.Sequential(nn.Hardshrink()), (16,), {}, "hls4ml cannot take this network: Unsupported layer Hardshrink."),
         (Branching(), (16,), {}, "The forward of Branching depends on values, and hardware cannot: "),
         (Perceptron(), (15,), {}, "Perceptron does not take a sample of shape (15,): mat1 and mat2"),
         (Perceptron(), (16,), {"precision": "float"}, "'float' of precision is no type: expected ap_fixed<16, 6,"),

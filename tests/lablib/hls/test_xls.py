@@ -9,7 +9,7 @@ import pytest
 
 from lablib.hls import xls_step
 from lablib.hls.bits import BitsType
-from lablib.hls.errors import EngineMissing, HardwareError, ToolTimeout
+from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.xls import xls_function, xls_proc
 
 MIXED = """\
@@ -117,12 +117,6 @@ def test_a_struct_is_hardware_but_no_array() -> None:
     function = xls_function("struct P { a: s8 }\nfn f(p: P) -> s8 { p.a }", "f")
     with pytest.raises(HardwareError, match=r"p has type P \{ a: sN\[8\] \}: numpy can give"):
         function(1)
-
-
-def test_a_loop_that_unrolls_for_ever_is_stopped() -> None:
-    source = "fn f(x: u32) -> u32 { for (i, a): (u32, u32) in u32:0..u32:2000000 { (a ^ i) * x }(x) }"
-    with pytest.raises(ToolTimeout, match=r"optimising \(loops are unrolled\) took more than 2 s and was stopped"):
-        xls_function(source, "f", seconds=2)
 
 
 def test_without_the_engine_it_says_what_to_install(monkeypatch) -> None:
