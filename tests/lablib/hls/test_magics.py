@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from lablib.hls import cpp_source, dslx_source
+from lablib.hls import cpp_source, xls_step
 from lablib.hls.csim import csim
 from lablib.hls.dslx_source import check_dslx
 from lablib.hls.engines import Package
@@ -104,8 +104,8 @@ def test_dslx_that_is_wrong_says_where(source: str, line: int, words: str) -> No
 
 
 def test_without_its_engine_a_source_is_kept_unchecked(monkeypatch) -> None:
-    monkeypatch.setattr(dslx_source, "_XLS", Package("no_xls", "xls-python", "read DSLX"))
-    monkeypatch.setattr(cpp_source, "_CLANG", Package("no_clang", "libclang", "read HLS C++"))
+    monkeypatch.setattr(xls_step, "XLS", Package("no_xls", "xls-python", "read DSLX"))
+    monkeypatch.setattr(cpp_source, "CLANG", Package("no_clang", "libclang", "read HLS C++"))
     with pytest.raises(EngineMissing, match="pip install xls-python"):
         check_dslx("")
     kept: dict[str, str] = {}
