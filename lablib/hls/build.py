@@ -166,16 +166,19 @@ def _in_notebook() -> bool:
 
 @contextmanager
 def _progress(doing: str) -> Iterator[None]:
-    """Say once every few seconds what takes so long, on one line that goes away."""
+    """Say every second what takes so long, on one line that goes away; once where lines stay, as in a log."""
     stream = sys.stdout if _in_notebook() else sys.stderr  # a notebook shows stderr as if it were an error
+    goes_away = _in_notebook() or stream.isatty()
     done, began = threading.Event(), time.monotonic()
 
     def tell() -> None:
         shown = False
         while not done.wait(_PATIENCE if not shown else 1.0):
+            if goes_away or not shown:
+                start, end = ("\r", "") if goes_away else ("", "\n")
+                print(f"{start}{doing}: {time.monotonic() - began:.0f} s ", end=end, file=stream, flush=True)
             shown = True
-            print(f"\r{doing}: {time.monotonic() - began:.0f} s ", end="", file=stream, flush=True)
-        if shown:
+        if shown and goes_away:
             print("\r" + " " * (len(doing) + 12) + "\r", end="", file=stream, flush=True)
 
     teller = threading.Thread(target=tell, daemon=True)
