@@ -142,10 +142,9 @@ def test_who_keeps_the_judge_waiting_loses_one_test(bar, name: str) -> None:
 
 def test_a_message_that_unfolds_in_memory_is_refused(bar) -> None:
     bomb = (
-        "\n\ndef tally(items):\n    count, send = 100 * 2**20, of_class('Server').sock.sendall\n"
-        "    head, tail = b'\\x82\\xa4tree\\xdd' + struct.pack('>I', count), b'\\xa6memory\\x90'\n"
-        "    send(struct.pack('<Q', len(head) + count + len(tail)) + head)\n"
-        "    for _ in range(100):\n        send(b'\\x80' * 2**20)\n    send(tail)"
+        "\n\ndef tally(items):\n    count = 100 * 2**20\n"
+        "    data = b'\\x82\\xa4tree\\xdd' + struct.pack('>I', count) + b'\\x80' * count + b'\\xa6memory\\x90'\n"
+        "    of_class('Server').sock.sendall(struct.pack('<Q', len(data)))\n    of_class('Server').sock.sendall(data)"
     )
     verdict = bar.hear({"tally": TOOLS + bomb}, limits=Limits(memory=1 * GIB))
     assert verdict.scores(bar.lab) == bar.full("test_tally")
