@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from lablib import viz
-from lablib.doctor import CHROMIUM_NAMES
+from lablib.system_tools import CHROMIUM
 from lablib.viz.picture import Picture
 
 # The same digits in every run, so that plotly gives the elements of a file the same names.
@@ -67,7 +66,7 @@ def write(result: dict[str, Any], folder: Path) -> None:
     from playwright.sync_api import sync_playwright
     from plotly.offline import get_plotlyjs
 
-    chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    chromium = CHROMIUM.place()
     if chromium is None:
         raise FileNotFoundError(
             "The pictures are drawn by chromium, which is not on PATH: run `python -m lablib.doctor`."

@@ -7,7 +7,6 @@ at the operating system's tools and needs only the standard library: `make` call
 from __future__ import annotations
 
 import argparse
-import ctypes.util
 import importlib.metadata
 import importlib.util
 import os
@@ -20,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lablib import _python_complaint
-from lablib.hls.engines import ENGINES, NEXTPNR, YOSYS, Package, Program
+from lablib.hls.engines import ENGINES, NEXTPNR, YOSYS, Package
+from lablib.system_tools import PYTHON_VENV, TOOLS_OF, SystemTool, provide
 
 __all__ = ["Finding", "report"]
 
@@ -48,47 +48,6 @@ class Finding:
     detail: str
     cost: str = ""
     cure: str = ""
-
-
-@dataclass(frozen=True)
-class SystemTool:
-    """A program or library of the operating system: the names it may go by, and the Debian package that has it."""
-
-    name: str
-    executables: tuple[str, ...]
-    package: str
-    cost: str
-    library: str = ""
-
-    def place(self) -> str | None:
-        """Where it is, or None."""
-        if self.library:
-            return ctypes.util.find_library(self.library)
-        return next(filter(None, map(shutil.which, self.executables)), None)
-
-
-def _cost(engine: Package | Program) -> str:
-    return f"lab12 and lab18 cannot {engine.purpose}"
-
-
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-LAB_TOOLS = tuple(
-    SystemTool(engine.name, (engine.name,), engine.package, _cost(engine))
-    for engine in ENGINES
-    if isinstance(engine, Program)
-)
-GRADE_TOOLS = (
-    SystemTool("bubblewrap", ("bwrap",), "bubblewrap", "hand-ins cannot be graded in the bubblewrap sandbox"),
-    SystemTool("unshare", ("unshare",), "util-linux", "there is no second kind of sandbox"),
-    SystemTool("libseccomp", (), "libseccomp2", "no hand-in can be confined", library="seccomp"),
-)
-TEST_TOOLS = (
-    SystemTool("postgresql", ("pg_ctlcluster",), "postgresql", "the tests cannot grade into a PostgreSQL gradebook"),
-    SystemTool("chromium", CHROMIUM_NAMES, "chromium", "the tests cannot open the labs in a browser"),
-)
-_TOOLS_OF = {"lab": LAB_TOOLS, "grade": GRADE_TOOLS, "test": LAB_TOOLS + GRADE_TOOLS + TEST_TOOLS}
-PYTHON_VENV = SystemTool("venv", (), "python3-venv", "no virtual environment can be made")
 
 
 @dataclass(frozen=True)
@@ -131,7 +90,7 @@ def report() -> list[Finding]:
         *_engines(),
         *(_triton_binary(name, cost) for name, cost in TRITON_BINARIES),
         _gpu(),
-        *(_system_tool(tool) for tool in _TOOLS_OF["test"]),
+        *(_system_tool(tool) for tool in TOOLS_OF["test"]),
     ]
 
 
@@ -170,6 +129,10 @@ def _engines() -> list[Finding]:
     packages = [engine for engine in ENGINES if isinstance(engine, Package)]
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(_engine, packages))
+
+
+def _cost(engine: Package) -> str:
+    return f"lab12 and lab18 cannot {engine.purpose}"
 
 
 def _engine(engine: Package) -> Finding:
@@ -238,34 +201,6 @@ def _sandbox_refusal(bwrap: str) -> str:
     return done.stderr.strip() or f"exit status {done.returncode}" if done.returncode else ""
 
 
-def _missing_tools(tools: tuple[SystemTool, ...]) -> list[SystemTool]:
-    missing = [tool for tool in tools if tool.place() is None]
-    return missing if importlib.util.find_spec("ensurepip") else [PYTHON_VENV, *missing]
-
-
-def _install(tools: list[SystemTool]) -> None:
-    """Install with apt-get; its output is shown, since this can take a minute."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    packages = [tool.package for tool in tools]
-    print(f"Installing {', '.join(packages)} with apt-get.", flush=True)
-    subprocess.run(["apt-get", "update", "--quiet"], env=environment, check=True)
-    subprocess.run(["apt-get", "install", "--yes", "--quiet", *packages], env=environment, check=True)
-
-
-def _system(tools: tuple[SystemTool, ...], install: bool) -> list[SystemTool]:
-    """Look for `tools`, install what is missing where that is possible, and return what is still missing."""
-    missing = _missing_tools(tools)
-    if missing and install and os.geteuid() == 0 and shutil.which("apt-get"):
-        _install(missing)
-        missing = _missing_tools(tools)
-    if missing:
-        costs = "; ".join(f"without {tool.name}: {tool.cost}" for tool in missing)
-        packages = " ".join(tool.package for tool in missing)
-        cure = f"sudo apt-get update && sudo apt-get install {packages}"
-        _complain(f"Some tools are missing ({costs}): run `{cure}`.")
-    return missing
-
-
 def _complain(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
@@ -286,7 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
     ``make lab`` goes on without the tools that only a few labs need; ``make grade`` and ``make test`` need theirs.
     """
     parser = argparse.ArgumentParser(prog="python -m lablib.doctor", description="Look at this machine.")
-    parser.add_argument("--system", choices=tuple(_TOOLS_OF), help="only Python and the tools of that target")
+    parser.add_argument("--system", choices=tuple(TOOLS_OF), help="only Python and the tools of that target")
     parser.add_argument("--install", action="store_true", help="with --system: use apt-get when root")
     options = parser.parse_args(arguments)
     if not options.system:
@@ -297,7 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(complaint)
         return 1
     try:
-        missing = _system(_TOOLS_OF[options.system], options.install)
+        missing = provide(TOOLS_OF[options.system], options.install)
     except subprocess.CalledProcessError as error:
         _complain(f"`{' '.join(error.cmd)}` failed with exit status {error.returncode}: its output is above.")
         return 1

@@ -18,11 +18,12 @@ MAY_IMPORT = {
     "check": frozenset({"device", "gpu"}),
     "data": frozenset({"device"}),
     "device": frozenset(),
-    "doctor": frozenset({"hls"}),
+    "doctor": frozenset({"hls", "system_tools"}),
     "gpu": frozenset({"device"}),
     "jupyter": frozenset(),
     "kernels": frozenset({"device", "gpu"}),
     "models": frozenset({"device"}),
+    "system_tools": frozenset({"hls"}),
     "viz": frozenset(),
 }
 AUTOGRADER_MAY_IMPORT = {

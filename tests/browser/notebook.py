@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Playwright, ViewportSize
 
-from lablib.doctor import CHROMIUM_NAMES
+from lablib.system_tools import CHROMIUM
 from tests.browser.server import Server
 
 VIEWPORT = ViewportSize(width=1280, height=1500)
@@ -70,7 +70,7 @@ CONTROLS = "button:enabled, input[type=range], [role=tab], [role=slider], .noUi-
 
 def chromium() -> str:
     """Return the path of an installed Chromium."""
-    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    path = CHROMIUM.place()
     if path is None:
         raise FileNotFoundError("The browser tests need chromium on PATH: run `python -m lablib.doctor`.")
     return path

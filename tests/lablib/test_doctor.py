@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import lablib
-from lablib import doctor
+from lablib import doctor, system_tools
 from lablib.doctor import Finding
 from lablib.hls.engines import Package
 
@@ -114,13 +114,13 @@ def test_grading_needs_its_own_tools_only(
     tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(tools, "unshare")
-    monkeypatch.setattr(doctor.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(system_tools.ctypes.util, "find_library", lambda name: None)
     assert doctor.main(["--system", "grade"]) == 1
     assert "install bubblewrap libseccomp2`" in capsys.readouterr().err
 
 
 def test_root_installs_what_is_missing(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(system_tools.os, "geteuid", lambda: 0)
     script = f'echo "$DEBIAN_FRONTEND $*" >> {tools}/log; [ "$1" = update ] || : > {tools}/g++'
     put(tools, "apt-get", f"umask 0; {script}; /bin/chmod 755 {tools}/g++ 2>/dev/null || true")
     assert doctor.main(["--system", "lab", "--install"]) == 0
@@ -134,14 +134,14 @@ def test_root_installs_what_is_missing(tools: Path, monkeypatch: pytest.MonkeyPa
 def test_an_installation_that_fails(
     tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(system_tools.os, "geteuid", lambda: 0)
     put(tools, "apt-get", "exit 100")
     assert doctor.main(["--system", "lab", "--install"]) == 1
     assert "`apt-get update --quiet` failed with exit status 100" in capsys.readouterr().err
 
 
 def test_without_root_nothing_is_installed(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(system_tools.os, "geteuid", lambda: 1000)
     put(tools, "apt-get", f"echo called > {tools}/log")
     assert doctor.main(["--system", "lab", "--install"]) == 0
     assert not (tools / "log").exists()
