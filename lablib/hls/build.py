@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
-from lablib.hls.errors import ToolFailed, ToolTimeout
+from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 
 __all__ = ["built", "cache_folder", "is_built", "run"]
 
@@ -45,11 +46,15 @@ def built(kind: str, inputs: Mapping[str, str], make: Callable[[Path], None]) ->
         Everything that the result depends on, by name: sources, options, the tool's version.
     make
         Called with an empty folder. If it raises, nothing is kept.
+
+    Raises
+    ------
+    HardwareError
+        If nothing can be written there.
     """
     final = _place(kind, inputs)
     if final.is_dir():
         return final
-    final.parent.mkdir(parents=True, exist_ok=True)
     with _alone(final):
         if final.is_dir():
             return final
@@ -78,13 +83,24 @@ def _place(kind: str, inputs: Mapping[str, str]) -> Path:
 def _alone(final: Path) -> Iterator[None]:
     """Wait while another process makes the same; its end, however it comes, frees the lock."""
     path = final.parent / f".{final.name}.lock"
-    with path.open("w") as lock:
+    with _written(path) as lock:
         with suppress(OSError), _progress("waiting for another process that builds the same"):  # NFS may have no locks
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w")
+    except OSError as error:
+        raise HardwareError(
+            f"The hardware tools keep what they build in {path.parent}, which cannot be written to ({error.strerror}): "
+            "set XDG_CACHE_HOME to a folder of yours."
+        ) from error
 
 
 def run(

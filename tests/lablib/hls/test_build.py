@@ -12,7 +12,7 @@ import pytest
 from lablib.hls import wasm
 from lablib.hls.build import built, cache_folder, is_built, run
 from lablib.hls.engines import NEXTPNR, YOSYS, Package
-from lablib.hls.errors import EngineMissing, ToolFailed, ToolTimeout
+from lablib.hls.errors import EngineMissing, HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.wasm import release, translate, translated, webassembly
 
 
@@ -52,6 +52,12 @@ def test_a_build_that_fails_leaves_nothing_and_is_tried_again(cache: Path) -> No
         built("thing", {}, fail)
     assert list(cache_folder().iterdir()) == [] and not is_built("thing", {})
     assert built("thing", {}, lambda folder: (folder / "whole").touch()).joinpath("whole").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    with pytest.raises(HardwareError, match=r"/dev/null/lablib/hls, which cannot be written to .*XDG_CACHE_HOME"):
+        built("tool", {"source": "x"}, lambda folder: None)
 
 
 def test_a_tool_is_stopped_with_its_children(tmp_path: Path) -> None:

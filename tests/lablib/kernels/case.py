@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from lablib import device
 from lablib.check.random import Rng
 from lablib.gpu.cost import Cost
 
@@ -46,8 +47,9 @@ class Case:
         That two calls give the same bits.
     changed : tuple of int
         Arguments that the kernel is meant to change.
-    ulps : float
-        Units in the last place that the result may be off whatever torch's own loses; above 2 with a reason beside it.
+    gpu_ulps, gpu_gradient_ulps : float
+        Units in the last place that the result and its gradients may be off on a GPU, whatever torch's own loses; above
+        2 with a reason beside it. In the interpreter 2 hold everywhere.
     """
 
     name: str
@@ -63,11 +65,17 @@ class Case:
     sectors: bool = False
     deterministic: bool = True
     changed: tuple[int, ...] = ()
-    ulps: float = 2.0
+    gpu_ulps: float = 2.0
+    gpu_gradient_ulps: float = 2.0
 
     def run(self, args: tuple) -> Any:
         """The kernel's result."""
         return self.kernel(*args, **self.keywords, **self.options)
+
+    @property
+    def ulps(self) -> tuple[float, float]:
+        """Units in the last place that the result and its gradients may be off here."""
+        return (2.0, 2.0) if device.INTERPRETED else (self.gpu_ulps, self.gpu_gradient_ulps)
 
 
 @dataclass(frozen=True)

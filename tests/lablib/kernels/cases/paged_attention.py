@@ -53,7 +53,7 @@ CASES = [
         draw,
         options={"splits": splits},
         keywords=keywords,
-        ulps=ULPS,
+        gpu_ulps=ULPS,
     )
     for name, draw, splits, keywords in [
         ("one token", lambda rng, dtype: _cache(rng, dtype, [1], 1, 1), 1, {}),
