@@ -75,7 +75,7 @@ def systolic_array(cells: Any, title: str = "How does a systolic array multiply 
     Raises
     ------
     ValueError
-        Shapes do not fit, or there are no operands.
+        Shapes do not fit, there are no operands, or the sums are not those of the operands.
 
     Examples
     --------
@@ -120,7 +120,12 @@ def _read(cells: Any) -> _Run:
         raise ValueError("every operand is 0 in every cycle: there is nothing to show")
     filled = (age >= used.min()) & (age <= used.max())
     moved = (total[1:] != total[:-1] + a[:-1] * b[:-1]).any(axis=(1, 2))
-    return _Run(a, b, total, filled, int(moved.argmax()) if moved.any() else len(a))
+    leaves = int(moved.argmax()) if moved.any() else len(a)
+    if moved.any() and (total[leaves + 1, :-1] != total[leaves, 1:]).any():
+        raise ValueError(
+            f"sum must grow by a * b from cycle to cycle, or move up one row; it does neither after cycle {leaves}"
+        )
+    return _Run(a, b, total, filled, leaves)
 
 
 def _frame(run: _Run, cycle: int) -> Frame:

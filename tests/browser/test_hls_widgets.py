@@ -46,10 +46,8 @@ design = dot(2)
 viz.waveform(rtlsim(design.verilog, design.top, {{"x": vectors, "w": vectors}}, wave_cycles=30).waveform)
 """,
     """
-from types import SimpleNamespace
-t, i, j = np.indices((12, 4, 4))
-a = np.where((t - i - j >= 1) & (t - i - j <= 4), t + i, 0)
-viz.systolic_array(SimpleNamespace(a=a, b=a.transpose(0, 2, 1), sum=np.cumsum(a * a.transpose(0, 2, 1), axis=0)))
+from lablib.hls.designs.systolic import systolic_trace
+viz.systolic_array(systolic_trace(np.arange(16).reshape(4, 4), np.arange(16).reshape(4, 4) - 8))
 """,
 )
 CONTRAST = """node => {

@@ -76,6 +76,9 @@ def test_bad_arrays_are_refused_in_a_sentence() -> None:
         viz.systolic_array(SimpleNamespace(a=held.a, b=held.b[1:], sum=held.sum))
     with pytest.raises(ValueError, match="every operand is 0"):
         viz.systolic_array(cells(A * 0, B * 0))
+    late = np.roll(held.sum, -1, axis=0)  # a sum that already has the product of the cycle it stands in
+    with pytest.raises(ValueError, match="it does neither after cycle 0"):
+        viz.systolic_array(SimpleNamespace(a=held.a, b=held.b, sum=late))
     big = np.ones((9, 7, 7), int)
     with pytest.raises(ValueError, match="2 to 6 rows can be drawn; got 7"):
         viz.systolic_array(SimpleNamespace(a=big, b=big, sum=big))
