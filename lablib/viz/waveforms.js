@@ -203,6 +203,7 @@ class Waves {
   }
 
   layOut() {
+    if (!this.scroller.clientHeight) return; // out of the page for now: what is drawn stays
     this.width = Math.max(80, this.plot.clientWidth);
     const opened = this.scale > 0;
     this.scale = Math.max(this.width / this.total, this.scale || Math.min(44, this.width / Math.min(this.total, 16)));
@@ -212,7 +213,7 @@ class Waves {
   }
 
   draw() {
-    if (!this.width) return;
+    if (!this.width || !this.scroller.clientHeight) return;
     const top = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - 1);
     const seen = this.rows.slice(top, top + Math.ceil(this.scroller.clientHeight / ROW) + 1);
     const rows = seen.map((row, index) => `<g transform="translate(0 ${(top + index) * ROW})">${this.row(row)}</g>`);
@@ -368,6 +369,7 @@ export default {
     // Widths exist only once the browser has laid the widget out.
     const observer = new ResizeObserver(() => waves.layOut());
     observer.observe(waves.plot);
+    observer.observe(waves.scroller); // how many rows are in sight
     return () => observer.disconnect();
   },
 };

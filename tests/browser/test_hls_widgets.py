@@ -103,6 +103,11 @@ def test_widgets_and_magics_work_in_both_themes(server: Server, open_notebook: C
     page.locator(".lab-systolic .play").press("d")
     page.locator(".lab-systolic .play").press("d")
     assert page.locator(".lab-systolic").count() == 1, "JupyterLab deletes a cell when d is pressed twice"
+    page.locator(".lab-waves").evaluate("waves => { waves.style.display = 'none' }")
+    page.wait_for_timeout(200)
+    page.locator(".lab-waves").evaluate("waves => { waves.style.display = '' }")
+    drawn, named = (page.locator(f".lab-waves {part}").count() for part in (".plot svg > g", ".names .name"))
+    assert drawn == named > 10, "JupyterLab takes cells out of the page and puts them back: what was drawn stays"
     assert faint(page) == []
     use_the_dark_theme(page)
     assert faint(page) == []
