@@ -4,10 +4,12 @@
 
 Counted are the operations that a model runs, each as a kernel of its own that reads its operands from memory and writes
 its results back: what a compiler may save by fusing is not taken off. Views are free. FLOPs are those of matrix
-products, convolutions and attention, as `torch.utils.flop_counter` has them (a multiplication and an addition are two);
-where a factor is sparse, 2 · nnz · d, which torch misses or counts as if it were dense. All else counts bytes alone.
+products, convolutions and attention, as `torch.utils.flop_counter` has them (a multiplication and an addition are two),
+but for two that it misses: a sparse factor costs 2 · nnz · d, and fused attention counts on the CPU too. All else
+counts bytes alone.
 
-On the ``meta`` device nothing is computed, so that any batch can be asked about; sparse models need a real one.
+Kernels of Triton are no torch operations and have no row: `lablib.gpu.trace` counts what they move. On the ``meta``
+device nothing is computed, so that any batch can be asked about; sparse models need a real one.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 __all__ = ["Moved", "is_strided", "moved_bytes", "product_flops", "storage_nbytes", "storage_of"]
 
@@ -16,6 +16,11 @@ UNWRITTEN = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_str
 UNREAD = {"copy_", "fill_", "zero_"}  # what they change they do not read
 GATHERS = {"embedding", "gather", "index", "index_select"}  # they read the rows that they return, not the whole table
 SPARSE_PRODUCTS = {"mm", "addmm", "_sparse_mm", "_sparse_addmm"}
+# Fused attention as the CPU runs it, which torch's counter does not know: formula, and operands that it asks about.
+ATTENTION = {
+    "_scaled_dot_product_flash_attention_for_cpu": (sdpa_flop_count, 3),
+    "_scaled_dot_product_flash_attention_for_cpu_backward": (sdpa_backward_flop_count, 4),
+}
 
 
 class Moved(NamedTuple):
@@ -32,6 +37,9 @@ def product_flops(func: Any, args: tuple, kwargs: dict[str, Any], result: Any) -
     Other operations do none.
     """
     packet = func._overloadpacket
+    if packet.__name__ in ATTENTION:
+        formula, count = ATTENTION[packet.__name__]
+        return formula(*(operand.shape for operand in args[:count]))
     if packet not in flop_registry and packet.__name__ not in SPARSE_PRODUCTS:
         return 0
     tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]

@@ -54,6 +54,48 @@ def test_flops_of_dense_models_are_torchs_to_the_unit(name: str, backward: bool)
     assert found.total == ledger(model, *args, backward=backward).total
 
 
+class Einsum(nn.Module):
+    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("bij,kj->bik", x, w)
+
+
+@pytest.mark.parametrize(
+    ("model", "shapes"),
+    [
+        (nn.Conv1d(4, 6, 3, dilation=2, groups=2), [(2, 4, 20)]),
+        (nn.ConvTranspose2d(4, 6, 3, stride=2), [(2, 4, 5, 5)]),
+        (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), [(2, 5, 8)]),
+        (Einsum(), [(2, 3, 4), (5, 4)]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_flops_of_other_modules_are_torchs(model: nn.Module, shapes: list[tuple[int, ...]]) -> None:
+    args = tuple(torch.rand(shape) for shape in shapes)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert ledger(model, *args).total.flops == torch_counts(model, args, False).get_total_flops() > 0
+
+
+class Fused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).view(2, 16, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        return nn.functional.scaled_dot_product_attention(q, k, v)
+
+
+def test_fused_attention_on_the_cpu_is_counted_though_torch_leaves_it_out() -> None:
+    model, x = Fused(), torch.rand(2, 16, 8)
+    rows = {row.operation: row for row in ledger(model, x, backward=True).rows}
+    forward = 2 * 2 * (2 * 16 * 16 * 4) * 2
+    assert rows["_scaled_dot_product_flash_attention_for_cpu"].flops == forward
+    # Backwards five products take the place of two: the scores are computed again.
+    assert rows["_scaled_dot_product_flash_attention_for_cpu_backward"].flops == forward * 5 // 2
+    assert torch_counts(model, (x,), False).get_total_flops() == 2 * 2 * 16 * 8 * 24
+
+
 @pytest.mark.parametrize("name", DENSE)
 def test_flops_of_every_module_are_torchs(name: str) -> None:
     build, inputs = DENSE[name]

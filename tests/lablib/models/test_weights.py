@@ -29,6 +29,11 @@ def test_shipped_weights_reach_what_their_card_says(name: str) -> None:
     assert (card["model"], card["data"], card["steps"]) == (recipe.model, recipe.data, recipe.steps)
 
 
+@pytest.mark.xfail(reason="those of gpt and vit are still to be trained on a GPU", strict=True)
+def test_every_recipe_has_shipped_weights() -> None:
+    assert set(SHIPPED) == set(RECIPES)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_card_tells_how_the_weights_came_about(name: str) -> None:
     card = weights.card(name)
@@ -76,7 +81,7 @@ def counting_bits(order: int) -> float:
     return float(-np.log2(probability).mean())
 
 
-@pytest.mark.skipif("gpt" not in SHIPPED, reason="no weights for it")
+@pytest.mark.xfail(reason="its weights are still to be trained on a GPU", raises=ValueError, strict=True)
 def test_the_language_model_beats_counting() -> None:
     model = weights.load(GPT(), "gpt")
     assert isinstance(model, GPT)
