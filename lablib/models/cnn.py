@@ -5,8 +5,8 @@
     block:   x ──3×3──norm──ReLU──3×3──norm──(+)──ReLU──>
              └────── 1×1, norm where the shape changes ─┘
 
-Resolution falls as channels grow, so that each stage costs about as much arithmetic as the one before it. The mean over
-places makes the network indifferent to the size of its images.
+Resolution falls as channels grow: twice the channels are four times the weights, but a quarter of the places to apply
+them at. The mean over places makes the network indifferent to the size of its images.
 
 Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", arXiv:1512.03385, section 3.3.
 """

@@ -116,6 +116,7 @@ def test_the_meta_device_gives_the_same_ledger_without_computing(name: str) -> N
     real = ledger(model, *args, backward=True)
     meta = ledger(build().to("meta"), *(argument.to("meta") for argument in args), backward=True)
     assert meta.total.flops == real.total.flops
+    assert meta.saved.keys() == real.saved.keys() and sum(meta.saved.values()) == sum(real.saved.values())
     products = [[row for row in found.rows if row.flops] for found in (real, meta)]
     assert products[0] == products[1]
 
