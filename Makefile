@@ -35,7 +35,8 @@ new: $(READY)  ## start a lab from the template: NN=07 SLUG=flash_attention
 student:  ## pack what students get into build/adls-labs.tar.gz
 	mkdir -p build && git archive --prefix=adls-labs/ --output=build/adls-labs.tar.gz HEAD
 
-bench: $(READY)  ## measure grading on this machine, 40 minutes, and write benchmarks/results/
+bench: $(READY)  ## measure the hardware engines and grading on this machine, 45 minutes, and write benchmarks/results/
+	$(VENV) -m benchmarks.hls
 	$(VENV) -m benchmarks.grading
 
 bench-gpu: $(READY)  ## measure every kernel and those of lab06 on this machine's GPU, and write benchmarks/results/
@@ -54,6 +55,7 @@ $(READY): requirements.lock pyproject.toml | tools-lab
 	$(VENV) -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(VENV) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(VENV) -m pip check
+	-$(VENV) -m lablib.hls.warm
 	@touch $@
 
 tools-lab tools-grade tools-test: tools-%:

@@ -1,8 +1,13 @@
-"""Time functions against each other on the GPU: in turns, with a cold L2, medians."""
+"""Time functions against each other on the GPU: in turns, with a cold L2, medians.
+
+What counts is the time on the GPU: it is kept busy while the host queues a call, so that a slow launch is no gap.
+"""
 
 from __future__ import annotations
 
+import math
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +38,12 @@ def time_in_turns(functions: dict[str, Callable[[], Any]], graph: bool = False) 
     if graph:
         functions = {name: _replay(function) for name, function in functions.items()}
     flush = torch.zeros(_FLUSH_BYTES // 4, device="cuda")
-    counts = {name: _calls(function, flush) for name, function in functions.items()}
+    flushes = {name: _flushes(function, flush) for name, function in functions.items()}
+    counts = {name: _calls(function, flush, flushes[name]) for name, function in functions.items()}
     rounds: dict[str, list[list[float]]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
         for name, function in functions.items():
-            rounds[name].append(_sample(function, counts[name], flush))
+            rounds[name].append(_sample(function, counts[name], flush, flushes[name]))
     each = _IN_GRAPH if graph else 1
     return {name: _timing([[ms / each for ms in one] for one in of_all]) for name, of_all in rounds.items()}
 
@@ -47,16 +53,29 @@ def _timing(rounds: list[list[float]]) -> Timing:
     return Timing(statistics.median(ms for one in rounds for ms in one), min(medians), max(medians))
 
 
-def _calls(function: Callable[[], Any], flush: torch.Tensor) -> int:
-    _sample(function, 2, flush)
-    each = statistics.median(_sample(function, 3, flush))
+def _flushes(function: Callable[[], Any], flush: torch.Tensor) -> int:
+    """How often to flush before a call, so that the GPU has not finished when the call is queued."""
+    function()
+    (one,) = _sample(flush.sum, 1, flush, 1)
+    queued = []
+    for _ in range(3):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        function()
+        queued.append(1e3 * (time.perf_counter() - began))
+    return math.ceil(1.5 * statistics.median(queued) / one) + 1
+
+
+def _calls(function: Callable[[], Any], flush: torch.Tensor, flushes: int) -> int:
+    each = statistics.median(_sample(function, 3, flush, flushes))
     return max(_LEAST_CALLS, min(_MOST_CALLS, int(_ROUND_MS / max(each, 1e-3))))
 
 
-def _sample(function: Callable[[], Any], calls: int, flush: torch.Tensor) -> list[float]:
+def _sample(function: Callable[[], Any], calls: int, flush: torch.Tensor, flushes: int) -> list[float]:
     events = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(calls)]
     for start, end in events:
-        flush.sum()  # read, so that the L2 holds nothing that has to be written back
+        for _ in range(flushes):
+            flush.sum()  # read, so that the L2 holds nothing that has to be written back
         start.record()
         function()
         end.record()

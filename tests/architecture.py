@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "check": frozenset({"device", "gpu"}),
     "data": frozenset({"device"}),
     "device": frozenset(),
-    "doctor": frozenset(),
+    "doctor": frozenset({"hls"}),
     "gpu": frozenset({"device"}),
     "jupyter": frozenset(),
     "kernels": frozenset({"device", "gpu"}),

@@ -26,6 +26,17 @@ def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
+def test_the_page_on_hardware_shows_the_newest_measurement(repository: Path) -> None:
+    newest = sorted((repository / "benchmarks/results").glob("*-hls.json"))[-1]
+    result, page = json.loads(newest.read_text()), (repository / "docs/fpga.md").read_text()
+    assert newest.name in page and result["machine"] in page and f"{result['load_before']:.1f}" in page
+    for name, found in result["seconds"].items():
+        figures = [found[when][what] for when in ("cold", "warm") for what in ("wall", "cpu")]
+        assert f"| {name} | {' | '.join(f'{figure:.2f}' for figure in figures)} |" in page
+    for name, found in result["cycles_a_second"].items():
+        assert f"| {name} | {found['cycles']:,} | {found['a_second']:,.0f} | {found['a_cpu_second']:,.0f} |" in page
+
+
 def test_a_result_names_its_machine_and_versions(repository: Path) -> None:
     for path in (repository / "benchmarks/results").glob("*.json"):
         result = json.loads(path.read_text())

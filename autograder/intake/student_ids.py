@@ -44,11 +44,13 @@ def assign(owners: Sequence[Owner], recorded: Mapping[str, Owner]) -> list[str]:
     wanted = [student_id(owner.label) for owner in owners]
     namesakes = Counter(student.casefold() for student in wanted)
     taken = {student.casefold() for student in recorded}
+    present = {owner.key for owner in owners}
+    absent = {student for student, owner in recorded.items() if owner.key not in present}
     assigned: list[str] = []
     for owner, want in zip(owners, wanted, strict=True):
         if known.get(owner.key):
             student = known[owner.key].pop(0)
-        elif not owner.lms and owner.name in recorded and owner.name not in assigned:
+        elif not owner.lms and owner.name in absent and owner.name not in assigned:
             student = owner.name  # a file that somebody named for a student of the LMS
         else:
             shared = namesakes[want.casefold()] > 1 or want.casefold() in taken

@@ -13,6 +13,12 @@ from benchmarks.kernel_row import Row
 from lablib.kernels.matmul_epilogue import matmul_epilogue, matmul_epilogue_cost
 
 M = N = 8192
+CAUSE = (
+    "The finish takes 0.07 ms that the product of the other program on the multiprocessor hides in part only: nineteen "
+    "instructions an element, two of them special functions, of which there are 16 a clock. Tried: four warps, tiles "
+    "of 256, four parts, R fetched before the product, programs half a tile apart (none helps); reciprocal roots for "
+    "the division and the sum started at the bias (0.292 to 0.271 ms), eight warps (0.266), groups of 16 (0.261)"
+)
 
 
 def rows() -> Iterator[Row]:
@@ -49,4 +55,5 @@ def _row(K: int) -> Row:
         reads=a.nbytes + b.nbytes + bias.nbytes + residual.nbytes,
         writes=residual.nbytes,
         least_ratio=1.15,
+        cause=CAUSE,
     )

@@ -42,7 +42,7 @@ def worst_tile_error(actual: torch.Tensor, exact: torch.Tensor) -> float:
     return float((wrong / size.clamp(min=float(_SMALL * scale) or 1.0)).max())
 
 
-def require_accurate(actual: Any, exact: Any, usual: Any = None, name: str = "the result") -> None:
+def require_accurate(actual: Any, exact: Any, usual: Any = None, name: str = "the result", ulps: float = 2.0) -> None:
     """Assert that a kernel's result is as good as its dtype allows.
 
     Parameters
@@ -52,10 +52,11 @@ def require_accurate(actual: Any, exact: Any, usual: Any = None, name: str = "th
     exact
         The same in float64 or float32, from a plain computation.
     usual
-        What torch's own operation gives in the dtype of ``actual``; ours may be off by twice its error. An error of
-        one unit in the last place always passes here.
+        What torch's own operation gives in the dtype of ``actual``; ours may be off by twice its error.
     name
         What the message calls the result.
+    ulps
+        Units in the last place that always pass where there is a ``usual``: it may be exact by chance.
 
     Raises
     ------
@@ -67,10 +68,10 @@ def require_accurate(actual: Any, exact: Any, usual: Any = None, name: str = "th
     if not len(results) == len(oracles) == len(peers):
         raise AssertionError(f"{name}: {len(results)} tensors, expected {len(oracles)}.")
     for index, (ours, oracle, peer) in enumerate(zip(results, oracles, peers, strict=True)):
-        _require(ours, oracle, peer, name if len(results) == 1 else f"{name}, tensor {index}")
+        _require(ours, oracle, peer, name if len(results) == 1 else f"{name}, tensor {index}", ulps)
 
 
-def _require(actual: torch.Tensor, exact: torch.Tensor, usual: torch.Tensor | None, name: str) -> None:
+def _require(actual: torch.Tensor, exact: torch.Tensor, usual: torch.Tensor | None, name: str, ulps: float) -> None:
     if actual.shape != exact.shape:
         raise AssertionError(f"{name} has shape {tuple(actual.shape)}, expected {tuple(exact.shape)}.")
     if not actual.is_floating_point():
@@ -87,7 +88,7 @@ def _require(actual: torch.Tensor, exact: torch.Tensor, usual: torch.Tensor | No
             f"{_TILE_SLACK * bound:.1e}; the whole has {error:.1e}."
         )
     if usual is not None:
-        allowed = max(2 * relative_error(usual, exact), torch.finfo(actual.dtype).eps)
+        allowed = max(2 * relative_error(usual, exact), ulps * torch.finfo(actual.dtype).eps)
         if not error <= allowed:
             raise AssertionError(f"{name}: relative error {error:.1e}, torch's own allows {allowed:.1e}.")
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lablib.hls.errors import HardwareError
 
-__all__ = ["BitsType", "bits_for", "checked", "from_words", "wire_words"]
+__all__ = ["BitsType", "bits_for", "checked"]
 
 WIDEST = 64  # numpy's widest integer
 
@@ -121,30 +121,3 @@ def checked(value: object, kind: object, name: str) -> np.ndarray:
         where = f"{name}[{', '.join(map(str, index))}]" if index else name
         raise HardwareError(f"{where} is {array[index]}: {kind} takes {kind.low} to {kind.high} only.")
     return array.astype(kind.dtype)
-
-
-def wire_words(array: np.ndarray, kind: BitsType) -> list[int]:
-    """The array as the bits of one port, one Python integer for each batch element: element 0 in the lowest bits.
-
-    Examples
-    --------
-    >>> [hex(word) for word in wire_words(np.array([[1, -1], [2, 3]]), BitsType(8, signed=True, shape=(2,)))]
-    ['0xff01', '0x302']
-    """
-    mask = (1 << kind.bits) - 1
-    flat = array.reshape(-1, max(kind.width // kind.bits, 1))
-    return [sum((int(v) & mask) << (kind.bits * i) for i, v in enumerate(row)) for row in flat]
-
-
-def from_words(words: list[int], kind: BitsType) -> np.ndarray:
-    """Arrays of shape (len(words), *kind.shape) from the bits of a port; the inverse of `wire_words`.
-
-    Examples
-    --------
-    >>> from_words([0xFF01, 0x0302], BitsType(8, signed=True, shape=(2,))).tolist()
-    [[1, -1], [2, 3]]
-    """
-    mask, sign = (1 << kind.bits) - 1, (1 << (kind.bits - 1)) if kind.signed else 0
-    count = kind.width // kind.bits
-    rows = [[(((word >> (kind.bits * i)) & mask) ^ sign) - sign for i in range(count)] for word in words]
-    return np.array(rows, dtype=kind.dtype).reshape((len(words), *kind.shape))

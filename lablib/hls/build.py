@@ -6,6 +6,7 @@ What it builds appears under its final name in one step: a build that was stoppe
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from lablib.hls.errors import ToolFailed, ToolTimeout
 
-__all__ = ["built", "cache_folder", "run"]
+__all__ = ["built", "cache_folder", "is_built", "run"]
 
 _PATIENCE = 2.0  # seconds before a running tool is worth a line
 _MOST_OUTPUT = 200_000  # characters that are kept of what a tool says
@@ -45,20 +46,45 @@ def built(kind: str, inputs: Mapping[str, str], make: Callable[[Path], None]) ->
     make
         Called with an empty folder. If it raises, nothing is kept.
     """
-    digest = hashlib.sha256(repr((kind, sorted(inputs.items()))).encode()).hexdigest()[:32]
-    final = cache_folder() / f"{kind}-{digest}"
+    final = _place(kind, inputs)
     if final.is_dir():
         return final
     final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=final.parent))
-    try:
-        make(draft)
-        draft.chmod(0o755)
-        if not final.is_dir():  # somebody else may have been faster
-            os.replace(draft, final)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with _alone(final):
+        if final.is_dir():
+            return final
+        draft = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=final.parent))
+        try:
+            make(draft)
+            draft.chmod(0o755)
+            if not final.is_dir():  # where locks do nothing, somebody else may have been faster
+                os.replace(draft, final)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return final
+
+
+def is_built(kind: str, inputs: Mapping[str, str]) -> bool:
+    """Whether `built` has it already."""
+    return _place(kind, inputs).is_dir()
+
+
+def _place(kind: str, inputs: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(repr((kind, sorted(inputs.items()))).encode()).hexdigest()[:32]
+    return cache_folder() / f"{kind}-{digest}"
+
+
+@contextmanager
+def _alone(final: Path) -> Iterator[None]:
+    """Wait while another process makes the same; its end, however it comes, frees the lock."""
+    path = final.parent / f".{final.name}.lock"
+    with path.open("w") as lock:
+        with suppress(OSError), _progress("waiting for another process that builds the same"):  # NFS may have no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def run(
@@ -112,9 +138,9 @@ def run(
         said.seek(0)
         output = said.read(_MOST_OUTPUT)
     if timed_out:
-        raise ToolTimeout(f"{doing} took more than {seconds:g} s and was stopped.", output)
+        raise ToolTimeout(f"{_capital(doing)} took more than {seconds:g} s and was stopped.", output)
     if process.returncode:
-        raise ToolFailed(f"{doing} failed: {_last_line(output)}", output)
+        raise ToolFailed(f"{_capital(doing)} failed: {_last_line(output)}", output)
     return output
 
 
@@ -125,22 +151,35 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _last_line(output: str) -> str:
     return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it said nothing")
 
 
+def _in_notebook() -> bool:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
+
 @contextmanager
 def _progress(doing: str) -> Iterator[None]:
-    """Say once every few seconds what takes so long, on one line that goes away."""
+    """Say every second what takes so long, on one line that goes away; once where lines stay, as in a log."""
+    stream = sys.stdout if _in_notebook() else sys.stderr  # a notebook shows stderr as if it were an error
+    goes_away = _in_notebook() or stream.isatty()
     done, began = threading.Event(), time.monotonic()
 
     def tell() -> None:
         shown = False
         while not done.wait(_PATIENCE if not shown else 1.0):
+            if goes_away or not shown:
+                start, end = ("\r", "") if goes_away else ("", "\n")
+                print(f"{start}{doing}: {time.monotonic() - began:.0f} s ", end=end, file=stream, flush=True)
             shown = True
-            print(f"\r{doing}: {time.monotonic() - began:.0f} s ", end="", file=sys.stderr, flush=True)
-        if shown:
-            print("\r" + " " * (len(doing) + 12) + "\r", end="", file=sys.stderr, flush=True)
+        if shown and goes_away:
+            print("\r" + " " * (len(doing) + 12) + "\r", end="", file=stream, flush=True)
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

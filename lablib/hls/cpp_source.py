@@ -13,15 +13,12 @@ from typing import Any
 from lablib.hls.build import run
 from lablib.hls.cpp_types import Number, Parameter, Signature
 from lablib.hls.cpp_writes import written
-from lablib.hls.engines import Package, Program
+from lablib.hls.engines import CLANG, GXX, HLS4ML
 from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.source_errors import SourceError, SourceRefused
 
-__all__ = ["COMPILER", "HEADERS", "check_source", "flags", "headers", "signature_of"]
+__all__ = ["check_source", "flags", "headers", "signature_of"]
 
-HEADERS = Package("hls4ml", "hls4ml", "compile HLS C++")
-COMPILER = Program("g++", "g++", "compile HLS C++")
-_CLANG = Package("clang.cindex", "libclang", "read HLS C++")
 _FILE = "kernel.cpp"
 _ERROR = 3  # libclang's severities: 3 is an error, 4 a fatal one
 _BUILTIN = {
@@ -34,9 +31,9 @@ _BUILTIN = {
 
 def headers() -> Path:
     """The folder of ap_int.h, ap_fixed.h, hls_stream.h and hls_math.h; hls4ml itself takes seconds to import."""
-    found = importlib.util.find_spec(HEADERS.module)
+    found = importlib.util.find_spec(HLS4ML.module)
     if found is None or found.origin is None:
-        HEADERS.require()
+        HLS4ML.require()
         raise EngineMissing("hls4ml has no folder of its own: run pip install hls4ml.")
     folder = Path(found.origin).parent / "templates" / "vivado" / "ap_types"
     if not (folder / "ap_fixed.h").is_file():
@@ -93,8 +90,8 @@ def signature_of(source: str, top: str) -> Signature:
 
 
 def _parsed(source: str) -> Any:
-    clang = _CLANG.require()
-    arguments = [*flags(), *(f"-isystem{folder}" for folder in _standard_folders(COMPILER.require()))]
+    clang = CLANG.require()
+    arguments = [*flags(), *(f"-isystem{folder}" for folder in _standard_folders(GXX.require()))]
     unit = clang.Index.create().parse(_FILE, args=arguments, unsaved_files=[(_FILE, source)])
     errors = [_error(each) for each in unit.diagnostics if each.severity >= _ERROR]
     if errors:

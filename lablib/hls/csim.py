@@ -16,8 +16,9 @@ from lablib.hls import cpp_calls
 from lablib.hls.build import built, run
 from lablib.hls.cpp_faults import crash
 from lablib.hls.cpp_harness import DONE, program
-from lablib.hls.cpp_source import COMPILER, flags, signature_of
+from lablib.hls.cpp_source import flags, signature_of
 from lablib.hls.cpp_types import Signature
+from lablib.hls.engines import GXX
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.source_errors import SourceError, SourceRefused
 
@@ -62,7 +63,7 @@ def csim(source: str, top: str, seconds: float = 10.0) -> Kernel:
     >>> double_it([1, 2, 3])
     array([2, 4, 6])
     """
-    compiler = COMPILER.require()
+    compiler = GXX.require()
     inputs = {
         "source": source,
         "top": top,
@@ -146,8 +147,9 @@ class Kernel:
             (folder / "in").write_bytes(data)
             try:
                 said = run([self.program, "in", "out"], folder, self.seconds, f"running {self.signature.name}")
-            except ToolTimeout:
-                raise
+            except ToolTimeout as error:
+                advice = "does a loop never end, or does it need more time?"
+                raise ToolTimeout(f"{str(error).rstrip('.')}: {advice}", error.output) from None
             except ToolFailed as error:
                 raise crash(self.signature, self.source, self.program, error.output) from None
             answer = (folder / "out").read_bytes()

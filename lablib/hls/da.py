@@ -25,13 +25,11 @@ import numpy as np
 from lablib.hls import build
 from lablib.hls.bits import BitsType, checked
 from lablib.hls.designs.dense import DenseLayer
-from lablib.hls.engines import Package
-from lablib.hls.errors import HardwareError
+from lablib.hls.engines import DA4ML
+from lablib.hls.errors import HardwareError, ToolTimeout
 from lablib.hls.report import Report, Resources
 
 __all__ = ["DaDense", "da_dense"]
-
-DA4ML = Package("da4ml", "da4ml", "build layers without multipliers")
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,12 @@ def _built(request: dict[str, Any], seconds: float) -> Path:
     worker = Path(__file__).with_name("da_worker.py")
 
     def make(folder: Path) -> None:
-        build.run([sys.executable, "-P", worker], folder, seconds, "sharing sums", given=text)
+        try:
+            build.run([sys.executable, "-P", worker], folder, seconds, "searching for shared sums", given=text)
+        except ToolTimeout as error:
+            raise ToolTimeout(
+                f"{str(error).rstrip('.')}: give it a smaller layer, or more time.", error.output
+            ) from None
 
     return build.built("da4ml", {"request": text, "worker": worker.read_text(), "da4ml": version("da4ml")}, make)
 

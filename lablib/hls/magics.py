@@ -71,7 +71,8 @@ def load_ipython_extension(shell: Any) -> None:
     """Add the magics to an IPython shell; ``%load_ext lablib.hls.magics`` calls it."""
 
     def magic(keep: Callable[..., SourceListing]) -> Callable[[str, str], SourceListing]:
-        return lambda line, cell: keep(line.strip(), cell, shell.user_ns)
+        # An empty line stands for the magic's own, so that a line has the number that the cell's editor shows.
+        return lambda line, cell: keep(line.strip(), f"\n{cell}", shell.user_ns)
 
     shell.register_magic_function(magic(hls_cpp), "cell", "hls_cpp")
     shell.register_magic_function(magic(dslx), "cell", "dslx")

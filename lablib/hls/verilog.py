@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls.build import built, run
-from lablib.hls.engines import Package
+from lablib.hls.engines import VERILATOR
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 
-__all__ = ["SOURCE", "VERILATOR", "Module", "Port", "complaint", "module_of", "verilate", "write_sources"]
+__all__ = ["SOURCE", "Module", "Port", "complaint", "module_of", "verilate", "write_sources"]
 
-VERILATOR = Package("verilator", "verilator", "read or simulate Verilog")
 SOURCE = "design.v"  # the file's name in every build folder; messages are searched for it
 _SECONDS = 60.0
 
@@ -139,7 +138,17 @@ def _at(number: int, problem: str, verilog: str) -> str:
 
 def _warnings(output: str, verilog: str) -> list[str]:
     found = re.findall(rf"^%Warning-(\w+): {SOURCE}:(\d+):\d+: (.*)", output, re.MULTILINE)
-    return [f"{kind}: {_at(int(line), text, verilog)}" for kind, line, text in found]
+    return [f"{kind}: {_at(int(line), _widths(text), verilog)}" for kind, line, text in found]
+
+
+def _widths(text: str) -> str:
+    """Verilator's words on widths, without its names for the parts of a statement."""
+    found = re.search(r" expects (\d+) bits on .*, but .*?'s \S+(?: '(.*?)')? generates (\d+) bits", text)
+    if found is None:
+        return text
+    wanted, name, given = int(found[1]), found[2], int(found[3])
+    what = f"{name} has" if name else "the value has"
+    return f"{what} {given} bits where {wanted} belong, so bits are {'cut off' if given > wanted else 'added'}"
 
 
 def _ports(tree: dict[str, Any], top: str) -> dict[str, Port]:

@@ -21,8 +21,10 @@ from functools import cached_property
 from typing import Any
 
 from lablib.hls.bits import BitsType, checked
+from lablib.hls.engines import XLS
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
-from lablib.hls.xls_step import SECONDS, XLS, sentence, step
+from lablib.hls.source_errors import SourceRefused, listing
+from lablib.hls.xls_step import SECONDS, fault, step
 from lablib.hls.xls_types import DslxType, arrays_of, parse_type, values_of
 from lablib.hls.xls_worker import MODULE
 
@@ -93,7 +95,8 @@ class XlsFunction:
         try:
             return self._runner(values)
         except RuntimeError as error:
-            raise HardwareError(f"{self.name} stops on an input: {sentence(str(error), self.source)}") from None
+            shown = listing(self.source, [fault(str(error))])
+            raise HardwareError(f"{self.name} stops on an input:\n{shown}") from None
 
     @cached_property
     def _package(self) -> Any:  # kept: its functions do not outlive it
@@ -143,8 +146,10 @@ def xls_function(source: str, top: str, seconds: float = SECONDS) -> XlsFunction
     ------
     EngineMissing
         xls-python is not installed.
+    SourceRefused
+        The source has an error; ``errors`` has its line and message.
     HardwareError
-        The source has an error, in which case the message has its line, or no such function.
+        There is no such function.
     ToolTimeout
         XLS takes too long: loops are unrolled, so their bounds are hardware.
 
@@ -176,7 +181,7 @@ def xls_proc(source: str, top: str, seconds: float = SECONDS) -> XlsProc:
 
     Raises
     ------
-    EngineMissing, HardwareError, ToolTimeout
+    EngineMissing, SourceRefused, HardwareError, ToolTimeout
         As `xls_function`.
 
     Examples
@@ -215,10 +220,14 @@ def _converted(source: str, seconds: float) -> tuple[str, dict[str, Any]]:
     except ToolTimeout:
         raise
     except ToolFailed as error:
-        raise ToolFailed(sentence(error.output, source), error.output) from None
+        raise SourceRefused("The DSLX source", source, [fault(error.output)]) from None
     return (folder / "design.ir").read_text(), json.loads((folder / "interfaces.json").read_text())
 
 
 def _optimised(ir: str, top: str, seconds: float) -> str:
-    folder = step({"step": "optimise", "ir": ir, "top": top}, "optimising (loops are unrolled)", seconds)
+    try:
+        folder = step({"step": "optimise", "ir": ir, "top": top}, "optimising", seconds)
+    except ToolTimeout as error:
+        why = "XLS unrolls every loop, and this is too much hardware."
+        raise ToolTimeout(f"{str(error).rstrip('.')}: {why}", error.output) from None
     return (folder / "optimised.ir").read_text()

@@ -15,7 +15,7 @@ from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.report import Report
 from lablib.hls.xls import XlsFunction, XlsProc
 from lablib.hls.xls_block import Operation, read_block
-from lablib.hls.xls_step import SECONDS, sentence, step
+from lablib.hls.xls_step import SECONDS, fault, step
 from lablib.hls.xls_worker import FILE
 
 __all__ = ["DELAY_MODELS", "Operation", "Schedule", "schedule", "sweep"]
@@ -173,7 +173,7 @@ def _check_request(clock_ps: int | None, stages: int | None, throughput: int, de
 def _unflagged(output: str) -> str:
     """XLS's words on a schedule, in the names of the parameters here."""
     flags = {"--clock_period_ps": "clock_ps", "--pipeline_stages": "stages", "--worst_case_throughput": "throughput"}
-    words = sentence(output)
+    words = fault(output).message
     for flag, name in flags.items():
         words = words.replace(flag, name)
     return words

@@ -1,4 +1,4 @@
-"""One step of XLS at a time, each in a process of its own and kept, and its errors as sentences."""
+"""One step of XLS at a time, each in a process of its own and kept, and its errors at their lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lablib.hls import build
-from lablib.hls.engines import Package
+from lablib.hls.engines import XLS
+from lablib.hls.source_errors import SourceError
 from lablib.hls.xls_worker import FILE, MODULE
 
-__all__ = ["SECONDS", "XLS", "sentence", "step"]
-
-XLS = Package("xls", "xls-python", "compile DSLX")
+__all__ = ["SECONDS", "fault", "step"]
 
 SECONDS = 60.0
 """Time limit of one step; a dense layer of 16 by 8 takes half a second."""
@@ -35,8 +34,8 @@ def step(request: dict[str, Any], doing: str, seconds: float) -> Path:
     return build.built(f"xls-{request['step']}", inputs, make)
 
 
-def sentence(output: str, source: str = "") -> str:
-    """XLS's words as a sentence, with the student's own line where there is one."""
+def fault(output: str) -> SourceError:
+    """What XLS complains of, at the line of the student's source; at line 0 where it tells none."""
     said = next((line for line in reversed(output.splitlines()) if line.strip()), "it said nothing")
     said = re.sub(r"^[A-Z_]+: ", "", said).split("; Running pass")[0].split("; attempted:")[0]
     said = said.split(" [status_payload")[0]
@@ -45,8 +44,5 @@ def sentence(output: str, source: str = "") -> str:
     words = re.sub(r"\b(?:\w*Error|\w+_ERROR): ?", "", words)
     words = re.sub(rf"(?:__{MODULE}__)?\b(\w+)_0_next\b", r"\1", words.replace(f"__{MODULE}__", ""))
     words = re.sub(r"\s+", " ", words).strip().rstrip(".@ ")
-    if place is None:
-        return f"{words}."
-    lines, number = source.splitlines(), int(place[1])
-    line = f" ({lines[number - 1].strip()})" if number <= len(lines) else ""
-    return f"Line {number}, column {place[2]} of the DSLX{line}: {words}."
+    line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+    return SourceError(line, f"{words}.", column)

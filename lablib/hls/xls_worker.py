@@ -46,6 +46,13 @@ def _result(function: Any, types: Any) -> str:
     return "()" if annotation is None else types.get_type_type_annotation(annotation).to_string()
 
 
+def check(request: dict[str, Any]) -> None:
+    """Nothing is made: the source parses, and its types fit."""
+    from xls import dslx
+
+    dslx.parse_and_typecheck(request["source"], FILE, MODULE, dslx.ImportData.create())
+
+
 def convert(request: dict[str, Any]) -> None:
     """Source to IR: `interfaces.json` and `design.ir`."""
     import xls
@@ -78,6 +85,6 @@ def codegen(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     try:
         task = json.load(sys.stdin)
-        {"convert": convert, "optimise": optimise, "codegen": codegen}[task["step"]](task)
+        {"check": check, "convert": convert, "optimise": optimise, "codegen": codegen}[task["step"]](task)
     except RuntimeError as error:  # XLS's own
         sys.exit(str(error))

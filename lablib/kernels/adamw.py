@@ -15,9 +15,11 @@ One tensor is a vector of blocks. Many tensors are cut into chunks, and a table 
 
 So 300 tensors cost one launch, and the smallest bias no launch of its own.
 
-Binding roof: memory bandwidth (about 15 operations for 28 bytes in float32: p, g, m, v read; p, m, v written). On an
-H200, 2²⁸ elements take 1.76 ms (4.27 TB/s) in one tensor and 1.80 ms in 300; torch's fused step takes 2.15 and 2.22 ms,
-a plain stream of 4 reads to 3 writes 1.81 ms.
+Binding roof: memory bandwidth (about 15 operations for 28 bytes in float32: p, g, m, v read; p, m, v written).
+
+Measured on an H200 (torch 2.11, Triton 3.6), float32: 2²⁸ elements take 1.76 ms in one tensor (4.27 TB/s, 0.99 of the
+roof) and 1.80 ms in 300 (0.97 of it); torch's fused step takes 2.15 and 2.21 ms. In CUDA graphs, 2¹⁶ elements take
+2.2 µs and 100 tensors of 1000 elements 2.8 µs; torch's step takes 26.4 and 9.1 µs.
 
 Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv:1711.05101, algorithm 2; as in
 PyTorch, the learning rate scales the decay too.

@@ -29,6 +29,7 @@ TILES = Tuned(
         ("sm_90", "3.6"): {
             "many": {"BLOCK_OUT": 128, "PIXELS": 256, "BLOCK_C": 64, "num_warps": 8, "num_stages": 3},
             "few": {"BLOCK_OUT": 128, "PIXELS": 128, "BLOCK_C": 64, "num_warps": 8, "num_stages": 4},
+            "fewest": {"BLOCK_OUT": 128, "PIXELS": 64, "BLOCK_C": 64, "num_warps": 4, "num_stages": 5},
             "float32": {"BLOCK_OUT": 128, "PIXELS": 64, "BLOCK_C": 16, "num_warps": 8, "num_stages": 3},
         },
     }
@@ -111,8 +112,11 @@ def tiling(y: torch.Tensor, C_in: int) -> tuple[dict[str, int], tuple[int, ...],
     if y.dtype == torch.float32:
         return cut("float32")
     # Half the tile is worth it where twice the tiles still run at once.
-    many = cut("many")
-    return many if 2 * many[-1] > multiprocessors() else cut("few")
+    found = cut("many")
+    for case in ("few", "fewest"):
+        if 2 * found[-1] <= multiprocessors():
+            found = cut(case)
+    return found
 
 
 def whole_vectors(itemsize: int, *channels: int) -> bool:

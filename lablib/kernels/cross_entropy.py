@@ -17,9 +17,12 @@ numbers a row pass from one pass to the other:
 Lanes meet once a row, not once a tile: no barrier stands between two loads. The gradient has memory of its own, so the
 logits survive; the upstream gradient may be any vector, and the host waits for nothing.
 
-Binding roof: memory bandwidth. Three passes over M · N elements: read, read, write. On an H200, 8192 rows of 128256
-classes in bfloat16 take 1.47 ms, as long as a plain stream of three passes (1.49); torch.compile takes 2.61, Liger with
-a copy of the logits 3.08, torch 4.60 ms.
+Binding roof: memory bandwidth. Three passes over M · N elements: read, read, write.
+
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, forward and backward: 8192 rows of 128256 classes take 1.47 ms,
+0.98 of the roof; torch.compile takes 2.59, Liger with a copy of the logits 3.13, torch 4.63 ms. 32768 rows of 32000
+take 1.50 ms, 0.96 of the roof, against 2.70, 3.32 and 4.55 ms. 256 rows of 4096 in a CUDA graph take 8.0 µs,
+torch.compile 11.0 and torch 19.0 µs.
 
 Source: the running maximum and sum are Milakov and Gimelshein, "Online normalizer calculation for softmax",
 arXiv:1805.02867, section 3.
@@ -44,8 +47,8 @@ __all__ = ["cross_entropy", "cross_entropy_cost", "cross_entropy_reference"]
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32)
 WIDTH = 8  # neighbouring logits of one lane: 16 bytes of bfloat16, the widest load
-# A thread has 2 loads of 16 bytes in flight forward, 4 backward. On an H200 a hint to evict first cost 4%, copies to
-# shared memory ahead of their use up to 18%, and a maximum a tile instead of a lane 11%.
+# A thread has 2 loads of 16 bytes in flight forward, 4 backward. In tuning runs on an H200 a hint to evict first cost
+# 4%, copies to shared memory ahead of their use up to 18%, and a maximum a tile instead of a lane 11%.
 FORWARD = Tuned(
     {("sm_90", "3.6"): {"row": {"LANES": 512, "num_warps": 8}}},
     candidates=tuple({"LANES": LANES, "num_warps": LANES // 64} for LANES in (256, 512, 1024, 2048)),

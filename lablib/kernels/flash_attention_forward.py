@@ -18,10 +18,10 @@ Binding roof: matrix throughput, 4 · D operations a score, while BLOCK_M querie
 stands one exponential a score. A Hopper SM computes 16 of these a clock, and 4096 matrix operations: at D = 64 both
 take equally long, so they have to overlap.
 
-Reached on an H200 (torch 2.11, Triton 3.6, bfloat16): at D = 64, 4096 positions, causal, 429 TFLOP/s, 1.03 times cuDNN
-and 1.26 times FlexAttention. At D = 128 it came to 485 to 525 TFLOP/s, 0.75 to 0.86 of cuDNN; on Hopper the kernel of
-`flash_attention_hopper` takes its place there. GPUs before Hopper have no tensor memory accelerator: Triton replaces
-the descriptors by pointers, which is right but slow.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, causal, 4096 positions at D = 64: 431 TFLOP/s, 1.23 times
+FlexAttention and 1.52 times FlashAttention-2; cuDNN is 1% faster. At D = 128 it came to 485 to 525 TFLOP/s in a tuning
+run; on Hopper the kernel of `flash_attention_hopper` takes its place there. GPUs before Hopper have no tensor memory
+accelerator: Triton replaces the descriptors by pointers, which is right but slow.
 
 Source: Dao, "FlashAttention-2", arXiv:2307.08691, section 3.1.
 """

@@ -17,8 +17,8 @@ zero, so that not even a NaN gets across.
 
 Binding roof: matrix throughput, as for one length; the longest sequence decides how many programs are started.
 
-Reached on an H200 (torch 2.11, Triton 3.6, bfloat16): 483 TFLOP/s for 12 sequences of 64 to 8192 positions, causal,
-D = 128; 1.65 times torch's varlen_attn, which is FlashAttention-2.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16: 486 TFLOP/s for 12 sequences of 64 to 8192 positions, causal,
+D = 128; 1.64 times torch's varlen_attn, which is FlashAttention-2.
 
 Source: the interface is that of Dao, "FlashAttention-2", arXiv:2307.08691, and its variable length functions.
 """

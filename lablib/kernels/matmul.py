@@ -13,6 +13,10 @@
 
 Binding roof: matrix throughput for large M, N, K; memory bandwidth when one of M, N is small.
 
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, 8192³: 4.89 ms, 225 TFLOP/s in tiles of 64 × 64; cuBLAS is 3.4
+times as fast. The staircase goes on: `matmul_grouped` has larger tiles in a better order (757 TFLOP/s),
+`matmul_persistent` a copy engine that fetches the next tile while one is stored (781).
+
 Source: tiling for a fast memory is classical (Hong and Kung, "I/O complexity: the red-blue pebble game", STOC 1981).
 """
 

@@ -21,13 +21,16 @@ Every step makes two products, of the first pairs with their columns of x and of
 
     program (n, m):   for each block of k:   kept, masks ──registers──> 2 × [BLOCK_N, 64] · xᵀ[64, BLOCK_M]
 
-Binding roof: memory bandwidth at small M. At large M it is matrix throughput, where a dense product is as fast and
-the sparse instruction up to twice: use torch's cuSPARSELt there.
+Binding roof: memory bandwidth at small M. At large M it is matrix throughput, and multiplying by zeros and expanding
+cost what they take: use torch's cuSPARSELt there, which has the sparse instruction.
 
-On an H200, N = 28672 and K = 8192, bfloat16: 0.108 ms for one row of x and 0.103 ms for 16, where cuBLAS takes 0.121
-and 0.119 ms over dense weights and cuSPARSELt 0.459 and 0.425 ms. At the rate of a copy, reading takes 0.062 ms:
-expanding binds, with seven instructions a weight when this was measured, and six since. With 8192 rows and
-N = K = 8192 a first version took 4.8 ms, cuBLAS 1.39 ms and cuSPARSELt 1.07 ms.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, N = 28672 and K = 8192: 0.089 ms for one row of x and 0.093 ms
+for 16, 0.70 and 0.67 of the roof; cuBLAS takes 0.113 ms over dense weights, cuSPARSELt 0.277 and 0.264 ms. With 8192
+rows and N = K = 8192 it takes 3.64 ms: the dense product of cuBLAS is 2.6 and cuSPARSELt 3.6 times as fast. One row of
+4096 × 1024 weights takes 5.5 µs in a CUDA graph; the dense product is 31% faster.
+
+Expanding binds: in a tuning run 22 instructions for a word of two weights, issued in 60% of cycles. Up to 16 rows the
+sum over K is split among four programs of eight warps each (`splits`), which hide each other's latency better.
 
 Source: Mishra et al., "Accelerating sparse deep neural networks", arXiv:2104.08378, section 3 (the format).
 """
@@ -40,7 +43,7 @@ import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
-from lablib.kernels.splits import add_splits
+from lablib.kernels.splits import add_splits, parts_of
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -53,10 +56,10 @@ BLOCK_K = 128  # a part of the format: masks lie together for so many weights of
 CONFIGURATIONS = Tuned(
     {
         ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 5},
+            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 4, "num_warps": 8, "num_stages": 3},
             32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
             64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
+            128: {"BLOCK_M": 128, "BLOCK_N": 256, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
         },
         ("interpreter", ""): {
             rows: {"BLOCK_M": 16, "BLOCK_N": 32, "SPLITS": 2 if rows == 16 else 1, "num_warps": 4, "num_stages": 1}
@@ -145,7 +148,7 @@ def _matmul_2to4_kernel(
     FOURS: tl.constexpr = BLOCK_K // 4
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    split, splits = tl.program_id(2), tl.num_programs(2)
     first, last = split * blocks // splits, (split + 1) * blocks // splits
     words_ptrs = words_ptr + (first * N + columns[:, None]) * FOURS + tl.arange(0, FOURS)[None, :]
     masks_ptrs = masks_ptr + (first * N + columns[:, None]) * (FOURS // 2) + tl.arange(0, FOURS // 2)[None, :]
@@ -203,12 +206,11 @@ class _Matmul2to4(torch.autograd.Function):
         def launch(config: Any) -> None:
             config = dict(config)
             splits = min(config.pop("SPLITS"), blocks)
-            parts = y if splits == 1 else torch.empty((splits, M, N), dtype=torch.float32, device=x.device)
+            parts = parts_of(y, splits)
             _matmul_2to4_kernel[(triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]), splits)](
                 x, words, masks, parts, M, N, blocks, x.stride(0), BLOCK_K=BLOCK_K, **config
             )
-            if splits > 1:
-                add_splits(parts, y)
+            add_splits(parts, y)
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
         return y

@@ -11,8 +11,8 @@ here the sum never leaves them ("fast accumulation").
 
 Binding roof: matrix throughput (fp8) for large M, N, K.
 
-Measured on an H200 (torch 2.11, Triton 3.6), 8192³: 1330 TFLOP/s. `torch._scaled_mm`, which adds as fast, reaches 1326
-with one scale a matrix (cuBLAS); with scales of rows (CUTLASS) it is ahead, at 1411.
+Measured on an H200 (torch 2.11, Triton 3.6), 8192³: 0.775 ms, 1419 TFLOP/s, 1.05 times as fast as `torch._scaled_mm`,
+which adds as fast: it takes 0.812 ms with one scale a matrix (cuBLAS) and 0.813 ms with scales of rows (CUTLASS).
 
 Source: Micikevicius et al., "FP8 formats for deep learning", arXiv:2209.05433, section 3; for the accumulator's 14
 bits, DeepSeek-AI, "DeepSeek-V3 technical report", arXiv:2412.19437, section 3.3.2.

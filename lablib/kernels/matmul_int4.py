@@ -21,11 +21,17 @@ needs in its own words, and a group's words of successive n lie side by side, so
 
 Binding roof: memory bandwidth up to M of about 64, by the bytes of the weights; then matrix throughput.
 
-On an H200, N = 28672 and K = 8192, bfloat16: 0.052 ms for one row of x and 0.054 ms for 16, where cuBLAS takes 0.120
-and 0.119 ms over weights in bfloat16 and torch._weight_int4pack_mm 0.064 and 0.267 ms. At the rate of a copy the
-weights could be read in 0.029 ms. The profile shows half of that bandwidth, and instructions issued in three cycles of
-five by the three warps that each scheduler has. The figures are from before a change that left out three instructions
-of 22 a word.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, N = 28672 and K = 8192, groups of 128, 1, 16 and 64 rows of x:
+
+    here                         0.043   0.044   0.064 ms    0.72, 0.71 and 0.61 of the roof
+    cuBLAS over bf16 weights     0.113   0.111   0.120
+    torch._weight_int4pack_mm    0.066   0.276   1.056
+
+4096 × 1024 weights take 4.3 µs for one row in a CUDA graph; _weight_int4pack_mm is 40%, bf16 by cuBLAS 3% faster.
+
+Instructions bind, not memory: in a tuning run 18 to 24 for a word of eight weights, issued in 60% of cycles. Up to 16
+rows the tiles are 64 columns wide and the sum over K is split among two programs (`splits`): more, smaller programs
+hide each other's latency better.
 
 Source: Kim, Henry, Fahim and Awadalla, "Who says elephants can't run", arXiv:2211.10017, section 3.3 (conversion
 without conversion instructions); Frantar et al., "GPTQ", arXiv:2210.17323, section 4 (scales of groups).
@@ -39,7 +45,7 @@ import torch
 
 from lablib import device
 from lablib.gpu.cost import Cost
-from lablib.kernels.splits import add_splits
+from lablib.kernels.splits import add_splits, parts_of
 from lablib.kernels.tuned import Tuned
 
 import triton  # isort: skip
@@ -51,24 +57,18 @@ GROUPS = (64, 128, 256)
 # A power of two that makes a normal number of a subnormal one, and what it makes of the lowest bit.
 NORMAL = {torch.float16: (2.0**15, 2.0**-9), torch.bfloat16: (2.0**127, 2.0**-6)}
 
+HOPPER = {
+    16: {"BLOCK_M": 16, "BLOCK_N": 64, "SPLITS": 2, "num_warps": 4, "num_stages": 4},
+    32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+    64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
+    128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
+}
+INTERPRETED = {"BLOCK_M": 16, "BLOCK_N": 32, "num_warps": 4, "num_stages": 1}
 CONFIGURATIONS = Tuned(
     {
-        ("sm_90", "3.6"): {
-            16: {"BLOCK_M": 16, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
-            32: {"BLOCK_M": 32, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 4, "num_stages": 4},
-            64: {"BLOCK_M": 64, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 4},
-            128: {"BLOCK_M": 128, "BLOCK_N": 128, "SPLITS": 1, "num_warps": 8, "num_stages": 3},
-        },
-        ("interpreter", ""): {
-            rows: {
-                "BLOCK_M": min(rows, 16),
-                "BLOCK_N": 32,
-                "SPLITS": 2 if rows == 16 else 1,
-                "num_warps": 4,
-                "num_stages": 1,
-            }
-            for rows in (16, 32, 64, 128)
-        },
+        ("sm_90", "3.6"): HOPPER,
+        ("sm_80", "3.6"): HOPPER | {64: HOPPER[64] | {"num_warps": 8}},  # 4 warps spill
+        ("interpreter", ""): {rows: INTERPRETED | {"SPLITS": 2 if rows == 16 else 1} for rows in HOPPER},
     }
 )
 
@@ -139,7 +139,7 @@ def _matmul_int4_kernel(
     WORDS: tl.constexpr = GROUP // 8
     columns = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     rows = tl.program_id(1).to(tl.int64) * BLOCK_M + tl.arange(0, BLOCK_M)
-    split, splits = tl.program_id(2).to(tl.int64), tl.num_programs(2)
+    split, splits = tl.program_id(2), tl.num_programs(2)
     first, last = split * groups // splits, (split + 1) * groups // splits
     # W is the left operand: tiles are [n, k] and [k, m], and the sum is yᵀ.
     packed_ptrs = packed_ptr + (first * N + columns[:, None]) * WORDS + tl.arange(0, WORDS)[None, :]
@@ -196,12 +196,11 @@ class _MatmulInt4(torch.autograd.Function):
         def launch(config: Any) -> None:
             config = dict(config)
             splits = min(config.pop("SPLITS"), groups)
-            parts = y if splits == 1 else torch.empty((splits, M, N), dtype=torch.float32, device=x.device)
+            parts = parts_of(y, splits)
             _matmul_int4_kernel[(triton.cdiv(N, config["BLOCK_N"]), triton.cdiv(M, config["BLOCK_M"]), splits)](
                 x, packed, scales, parts, M, N, groups, x.stride(0), *NORMAL[x.dtype], 8 * words, **config
             )
-            if splits > 1:
-                add_splits(parts, y)
+            add_splits(parts, y)
 
         launch(CONFIGURATIONS.configuration(min(max(triton.next_power_of_2(M), 16), 128), launch))
         return y

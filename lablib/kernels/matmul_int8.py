@@ -8,9 +8,11 @@
 The tiles move as in `lablib.kernels.matmul_persistent`; the kernel is that of `lablib.kernels.scaled`. Scaling a tile
 before it is stored also halves what is written: bfloat16 instead of int32.
 
-Measured on an H200 (torch 2.11, Triton 3.6), 8192³: 1283 TOP/s, scales included; `torch._int_mm`, without, 913.
-
 Binding roof: matrix throughput (int8) for large M, N, K. The sum cannot overflow for K below 2³¹ / 127² = 133 000.
+
+Measured on an H200 (torch 2.11, Triton 3.6), 8192³: 0.841 ms, 1308 TOP/s, scales included. `torch._int_mm`, without,
+takes 1.209 ms; followed by the scales, compiled, 1.362 ms. The roof is that library's product on other data, so ours
+reaches 1.42 of it.
 
 Source: Dettmers, Lewis, Belkada and Zettlemoyer, "LLM.int8()", NeurIPS 2022, section 3.1 (vector-wise quantization).
 """

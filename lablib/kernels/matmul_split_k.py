@@ -11,9 +11,10 @@
 
 Binding roof: memory bandwidth. A product with M = 16 does 16 operations a byte of B; an H200 could do 200.
 
-Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, N = K = 8192, in CUDA graphs: 34.4 µs for M = 16 and 41.9 µs
-for M = 128, behind cuBLAS with 33.4 and 36.5. These have 128 tiles for 132 multiprocessors, and one part is best: half
-as many tiles in four parts took 37.1 and 55.1. Outside a graph, with the host's work, a call took about 60, cuBLAS 36.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, K = 8192, in CUDA graphs: N = 2048 takes 9.8 µs for M = 16 and
+16.0 µs for M = 128, 1.07 and 1.05 times as fast as cuBLAS. N = 8192 takes 34.4 and 40.7 µs; cuBLAS is 2 and 6% faster.
+These have 128 tiles for 132 multiprocessors, and one part is best: in a tuning run half as many tiles in four parts
+took 37.1 and 55.1 µs.
 
 Source: Osama, Merrill, Cecka, Garland and Owens, "Stream-K", PPoPP 2023, section 3 (fixed splitting).
 """
@@ -73,7 +74,7 @@ def _matmul_split_k_kernel(
     offsets = rows.to(tl.int64)[:, None] * N + columns[None, :]
     inside = (rows < M)[:, None] & (columns < N)[None, :]
     if SPLITS > 1:
-        plane = M.to(tl.int64) * N
+        plane = tl.cast(M, tl.int64) * N
         tl.store(parts_ptr + part * plane + offsets, acc, mask=inside)
         # All threads have stored before one of them counts this program in, and acq_rel orders what other
         # programs stored before they counted themselves in.

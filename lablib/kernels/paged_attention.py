@@ -8,18 +8,19 @@
     at row j mod PAGE                                           └──┴──┴──┴──┴──┴──┴──┴──┴──┴──┘
 
     split 0          split 1          split 2         A program takes one split of one sequence's tokens, for all query
-    ├─ o, lse ─┤     ├─ o, lse ─┤     ├─ o, lse ─┤    heads that share a key head: K and V are loaded once.
-          └────────────────┴────────────────┘         A second kernel adds the splits' results up, weighted by their
-             o = sum_s 2^(lse_s - lse) o_s            share of the softmax's sum.
+    ├─ o, m, t ┤     ├─ o, m, t ┤     ├─ o, m, t ┤    heads that share a key head: K and V are loaded once.
+          └────────────────┴────────────────┘         A second kernel adds up the splits' results o, weighted by their
+           weight_s = t_s · 2^(m_s - max m)           share of the softmax's sum: m is the greatest score, t the sum
+                                                      of 2^(s - m).
 
 Without splits a single long sequence would keep only H_kv programs busy.
 
 Binding roof: memory bandwidth, 4 · D operations a query head and token for 2 · D · itemsize bytes of K and V. The
 matrix unit takes 16 rows at least: with fewer query heads in a group the others are padding, which costs nothing here.
 
-Reached on an H200 (torch 2.11, Triton 3.6, bfloat16, 32 query and 8 key heads, D = 128, pages of 16): 4403 GB/s for 64
-sequences of 8192 tokens, 0.96 of the roof; 3992 GB/s for one of 131072, 0.97. SDPA, which reads a cache without pages,
-is 4 and 5% faster; FlexAttention 4% slower, and 34 times slower for the single sequence.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, 32 query and 8 key heads, D = 128, pages of 16: 4315 GB/s for 64
+sequences of 8192 tokens, 0.94 of the roof; 3931 GB/s for one of 131072, 0.88. SDPA, which reads a cache without pages,
+is 3 and 5% faster; FlexAttention takes 1.04 times as long, and 32 times for the single sequence.
 
 Sources: Kwon et al., "PagedAttention", arXiv:2309.06180, section 4.1; Dao et al., "Flash-Decoding for long-context
 inference", 2023.
@@ -86,7 +87,7 @@ def paged_attention_cost(q: torch.Tensor, k_cache: torch.Tensor, block_table: to
 
 @triton.jit
 def _paged_attention_kernel(
-    q_ptr, k_ptr, v_ptr, table_ptr, lengths_ptr, o_ptr, lse_ptr, splits, scale_log2,
+    q_ptr, k_ptr, v_ptr, table_ptr, lengths_ptr, o_ptr, m_ptr, total_ptr, splits, scale_log2,
     q_stride_b, q_stride_h, k_stride_page, k_stride_row, k_stride_h, v_stride_page, v_stride_row, v_stride_h,
     table_stride,
     GROUP: tl.constexpr, ROWS: tl.constexpr, PAGE: tl.constexpr, BLOCK_N: tl.constexpr, HEAD_DIM: tl.constexpr,
@@ -127,24 +128,23 @@ def _paged_attention_kernel(
         v = tl.load(v_ptrs, mask=there[:, None], other=0.0)
         acc = tl.dot(p.to(v.dtype), v, acc * shrink[:, None], input_precision="ieee")
         m = m_new
-    # A split without tokens has weight 0.
+    # A split without tokens has weight 0: its m is the least, its total 0.
     at = (sequence * heads + head) * splits + split
-    seen = total > 0
-    total = tl.where(seen, total, 1.0)
-    tl.store(lse_ptr + at, tl.where(seen, m + tl.log2(total), float("-inf")), mask=group < GROUP)
-    o = acc / total[:, None]
+    tl.store(m_ptr + at, m, mask=group < GROUP)
+    tl.store(total_ptr + at, total, mask=group < GROUP)
+    o = acc / tl.where(total > 0, total, 1.0)[:, None]
     tl.store(o_ptr + at[:, None] * HEAD_DIM + columns[None, :], o.to(o_ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit
-def _combine_kernel(part_ptr, lse_ptr, o_ptr, splits, SPLITS: tl.constexpr, HEAD_DIM: tl.constexpr):
+def _combine_kernel(part_ptr, m_ptr, total_ptr, o_ptr, splits, SPLITS: tl.constexpr, HEAD_DIM: tl.constexpr):
     """Add up the splits of one query head."""
     at = tl.program_id(0).to(tl.int64)
     split = tl.arange(0, SPLITS)
     columns = tl.arange(0, HEAD_DIM)
     there = split < splits
-    lse = tl.load(lse_ptr + at * splits + split, mask=there, other=float("-inf"))
-    weight = tl.exp2(lse - tl.maximum(tl.max(lse, 0), -1e30))
+    m = tl.load(m_ptr + at * splits + split, mask=there, other=-1e30)
+    weight = tl.load(total_ptr + at * splits + split, mask=there, other=0.0) * tl.exp2(m - tl.max(m, 0))
     part_ptrs = part_ptr + (at * splits + split)[:, None] * HEAD_DIM + columns[None, :]
     part = tl.load(part_ptrs, mask=there[:, None], other=0.0)
     total = tl.sum(weight, 0)
@@ -208,18 +208,19 @@ def paged_attention(
         splits = max(1, min(most, -(-PROGRAMS // (B * H_kv))))
     o = torch.empty((B, H, D), dtype=q.dtype, device=q.device)
     part = o if splits == 1 else torch.empty((B, H, splits, D), dtype=torch.float32, device=q.device)
-    lse = torch.empty((B, H, splits), dtype=torch.float32, device=q.device)
+    m, total = torch.empty((2, B, H, splits), dtype=torch.float32, device=q.device)
 
     def launch(configuration: Configuration) -> None:
         _paged_attention_kernel[(H_kv, splits, B)](
-            q, k_cache, v_cache, block_table, lengths, part, lse, splits, (scale or D**-0.5) * LOG2_E,
+            q, k_cache, v_cache, block_table, lengths, part, m, total, splits, (scale or D**-0.5) * LOG2_E,
             *q.stride()[:2], *k_cache.stride()[:3], *v_cache.stride()[:3], block_table.stride(0),
             GROUP=GROUP, ROWS=max(16, triton.next_power_of_2(GROUP)), PAGE=PAGE, HEAD_DIM=D, **configuration,
         )  # fmt: skip
 
     launch(configuration or CONFIGURATIONS.configuration((D, q.element_size()), launch))
     if splits > 1:
-        _combine_kernel[(B * H,)](part, lse, o, splits, SPLITS=triton.next_power_of_2(splits), HEAD_DIM=D, num_warps=4)
+        SPLITS = triton.next_power_of_2(splits)
+        _combine_kernel[(B * H,)](part, m, total, o, splits, SPLITS=SPLITS, HEAD_DIM=D, num_warps=4)
     return o
 
 

@@ -5,9 +5,11 @@
     dx[m, n] = r[m] · (g[m, n] - z[m, n] · mean_n(g[m, n] · z[m, n])),   g = dy · w,  z = x · r
     dw[n]    = sum_m dy[m, n] · z[m, n]
 
-Forward a program takes one row into registers:
+Forward a program takes one row, up to 4096 elements into registers, a longer one twice in blocks. The second time it
+comes from the L2 cache, and the few registers let more rows be on their way:
 
     program m:   x[m, 0 : N]  ──load──>  mean square, w  ──store──>  y[m, 0 : N], r[m]
+    long row:    x[m, B : 2B] ──load──>  squares;  then again  x[m, B : 2B], w  ──store──>  y[m, B : 2B]
 
 Backward one of P programs takes every P-th row in turn, and keeps w and its share of dw in registers from its first row
 to its last. While it computes one row, the next ones are on their way into shared memory:
@@ -17,19 +19,19 @@ to its last. While it computes one row, the next ones are on their way into shar
                  at the end:  dw  ──store──>  shares[p, 0 : N]
     column_sum:  shares[0 : P, n]  ──>  dw[n]
 
-So every tensor is moved once: two passes over memory forward, three backward.
+So every tensor is moved to or from memory once: two passes forward, three backward.
 
 Binding roof: memory bandwidth (about 5 operations forward for 2 · itemsize bytes an element, 11 backward for
 3 · itemsize).
 
-One H200 (torch 2.11, Triton 3.6), bfloat16, cold L2, beside the best peer of the same run. The roof is a plain kernel
-that moves the same bytes; a result above 1 beats that kernel, not the memory.
+Measured on an H200 (torch 2.11, Triton 3.6), bfloat16, beside the best peer of the same run:
 
-    16384 rows of 8192: forward 0.131 ms, 1.02 of the roof, 0.96 × torch.compile
-                        forward and backward 0.331 ms, 0.98 of the roof, 1.28 × torch.compile
-    256 rows of 768 in a CUDA graph: 0.0022 ms, 0.88 × torch.compile with two warps; one took 0.0020 in another run
+    16384 rows of 8192: forward 0.128 ms, 0.99 of the roof; torch.compile is 2% faster
+                        forward and backward 0.328 ms, 0.97 of the roof, 1.28 × torch.compile
+    256 rows of 768 in a CUDA graph: 0.0020 ms, 1.03 × Liger; torch.compile is 4% faster
 
-Rows of 16384 miss the roof backward (0.62 of it): x, dy and dw in float32 leave too few registers, and some spill.
+In a tuning run rows of 16384 reached 0.62 of the roof backward: x, dy and dw in float32 leave too few registers, and
+some spill.
 
 Source: Zhang and Sennrich, "Root mean square layer normalization", arXiv:1910.07467, section 4.
 """
@@ -52,17 +54,20 @@ import triton.language as tl  # isort: skip
 __all__ = ["rms_norm", "rms_norm_cost", "rms_norm_reference"]
 
 LONGEST_ROW = 16384
+IN_REGISTERS = 4096  # elements of a row
 
 FORWARD = Tuned(
     {
         ("sm_90", "3.6"): {
             1024: {"num_warps": 1},
             4096: {"num_warps": 4},
-            8192: {"num_warps": 8},
-            16384: {"num_warps": 8},
         }
     },
     candidates=tuple({"num_warps": warps} for warps in (1, 2, 4, 8, 16)),
+)
+FORWARD_LONG = Tuned(
+    {("sm_90", "3.6"): {LONGEST_ROW: {"BLOCK_N": 4096, "num_warps": 16}}},
+    candidates=tuple({"BLOCK_N": block, "num_warps": warps} for block in (1024, 2048, 4096) for warps in (4, 8, 16)),
 )
 # "programs" on each multiprocessor.
 BACKWARD = Tuned(
@@ -109,6 +114,26 @@ def _rms_norm_kernel(x_ptr, w_ptr, y_ptr, rstd_ptr, x_row_stride, N, eps, BLOCK_
 
 
 @triton.jit
+def _rms_norm_long_kernel(x_ptr, w_ptr, y_ptr, rstd_ptr, x_row_stride, N, eps, BLOCK_N: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    squares = tl.zeros((BLOCK_N,), tl.float32)
+    for first in range(0, N, BLOCK_N):
+        columns = first + tl.arange(0, BLOCK_N)
+        x_ptrs = x_ptr + row * x_row_stride + columns
+        x = tl.load(x_ptrs, mask=columns < N, other=0.0, eviction_policy="evict_last").to(tl.float32)
+        squares += x * x
+    rstd = tl.rsqrt(tl.sum(squares, axis=0) / N + eps)
+    for first in range(0, N, BLOCK_N):
+        columns = first + tl.arange(0, BLOCK_N)
+        inside = columns < N
+        x_ptrs = x_ptr + row * x_row_stride + columns
+        x = tl.load(x_ptrs, mask=inside, other=0.0, eviction_policy="evict_first").to(tl.float32)
+        w = tl.load(w_ptr + columns, mask=inside, other=0.0, eviction_policy="evict_last").to(tl.float32)
+        tl.store(y_ptr + row * N + columns, (x * rstd * w).to(y_ptr.dtype.element_ty), mask=inside)
+    tl.store(rstd_ptr + row, rstd)
+
+
+@triton.jit
 def _rms_norm_backward_kernel(
     dy_ptr, x_ptr, w_ptr, rstd_ptr, dx_ptr, shares_ptr, dy_row_stride, x_row_stride, M, N,
     BLOCK_N: tl.constexpr, STAGES: tl.constexpr,
@@ -138,10 +163,16 @@ class _RMSNorm(torch.autograd.Function):
         y = torch.empty((M, N), dtype=x.dtype, device=x.device)
         rstd = torch.empty(M, dtype=torch.float32, device=x.device)
 
-        def launch(chosen: Configuration) -> None:
+        def short(chosen: Configuration) -> None:
             _rms_norm_kernel[(M,)](x, weight, y, rstd, x.stride(0), N, eps, BLOCK_N=triton.next_power_of_2(N), **chosen)
 
-        launch(FORWARD.up_to(N, launch))
+        def long(chosen: Configuration) -> None:
+            _rms_norm_long_kernel[(M,)](x, weight, y, rstd, x.stride(0), N, eps, **chosen)
+
+        if N <= IN_REGISTERS:
+            short(FORWARD.up_to(N, short))
+        else:
+            long(FORWARD_LONG.up_to(N, long))
         ctx.save_for_backward(x, weight, rstd)
         return y
 

@@ -14,7 +14,7 @@ from lablib import device  # noqa: F401  (before triton: it decides whether kern
 import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
-__all__ = ["add_splits"]
+__all__ = ["add_splits", "parts_of"]
 
 
 @triton.jit
@@ -23,11 +23,17 @@ def _add_splits_kernel(parts_ptr, y_ptr, n, SPLITS: tl.constexpr, BLOCK: tl.cons
     inside = offsets < n
     total = tl.zeros((BLOCK,), dtype=tl.float32)
     for split in tl.static_range(SPLITS):
-        total += tl.load(parts_ptr + split * n.to(tl.int64) + offsets, mask=inside, other=0.0)
+        total += tl.load(parts_ptr + tl.cast(split, tl.int64) * n + offsets, mask=inside, other=0.0)
     tl.store(y_ptr + offsets, total.to(y_ptr.dtype.element_ty), mask=inside)
 
 
+def parts_of(y: torch.Tensor, splits: int) -> torch.Tensor:
+    """Memory for the parts of a sum: ``y`` itself if there is one, else float32 of shape (splits, *y.shape)."""
+    return y if splits == 1 else torch.empty((splits, *y.shape), dtype=torch.float32, device=y.device)
+
+
 def add_splits(parts: torch.Tensor, y: torch.Tensor) -> None:
-    """Write into ``y`` the sum of ``parts``, of shape (splits, *y.shape) and float32, both contiguous."""
+    """Write into ``y``, contiguous, the sum of ``parts`` from `parts_of`."""
     BLOCK = 512
-    _add_splits_kernel[(triton.cdiv(y.numel(), BLOCK),)](parts, y, y.numel(), len(parts), BLOCK)
+    if parts is not y:
+        _add_splits_kernel[(triton.cdiv(y.numel(), BLOCK),)](parts, y, y.numel(), len(parts), BLOCK)

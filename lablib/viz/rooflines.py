@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lablib.viz.label_sides import Box, label_sides
+from lablib.viz.numbered import add_key, add_numbers, key_height
 from lablib.viz.picture import Picture
-from lablib.viz.style import DASHES, INK, MARGIN, SERIES, SYMBOLS, WIDTH, card, graph_objects
+from lablib.viz.style import CARD, DASHES, INK, MARGIN, SERIES, SYMBOLS, WIDTH, card, graph_objects
 from lablib.viz.units import percent, si, three_digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 520, 124, 72, 84
-_CHARACTER, _LINE = 6.4, 17  # px that a label's character and line take
+_LABELLED = 8  # points at most that are labelled with their names: more get numbers, and a key below the axes
+_CROWD = 160  # px of height that numbered points get on top
 
 
 def roofline(points: Sequence[Mapping[str, Any]], roofs: Sequence[Mapping[str, Any]]) -> Picture:
@@ -27,7 +30,9 @@ def roofline(points: Sequence[Mapping[str, Any]], roofs: Sequence[Mapping[str, A
     ----------
     points
         One dict a kernel: ``name``, ``flops``, ``bytes`` and, when it was measured, ``seconds``. Without ``seconds``
-        the kernel is an open symbol on its roof: its bound. ``roof`` names its roof; without it, the first.
+        the kernel is an open symbol on its roof: its bound. ``roof`` names its roof; without it, the first. ``share``
+        is its share of a bound that was measured for it alone, where that is known better than the roof.
+        More than eight points are numbered, with a key below the axes.
     roofs
         One dict a roof: ``name``, ``flops_per_s``, ``bytes_per_s``.
 
@@ -96,10 +101,11 @@ def _place(point: Mapping[str, Any], roof: Mapping[str, Any]) -> dict[str, Any]:
     side = "memory-bound" if intensity < _ridge(roof) else "compute-bound"
     measured = point.get("seconds") is not None
     reached = point["flops"] / point["seconds"] if measured else bound
-    share = f"{percent(reached / bound)} of the roof" if measured else f"at most {si(bound, 'FLOP/s')}"
+    of_roof = percent(point.get("share", reached / bound))
+    share = f"{of_roof} of the roof" if measured else f"at most {si(bound, 'FLOP/s')}"
     return {
         "name": point["name"], "intensity": intensity, "reached": reached, "measured": measured,
-        "label": f"{point['name']}  {percent(reached / bound)}" if measured else f"{point['name']}  bound",
+        "label": f"{point['name']}  {of_roof if measured else 'bound'}",
         "hover": f"<b>{point['name']}</b><br>{three_digits(intensity)} FLOP/byte, {side} under {roof['name']}"
         f"<br>{si(reached, 'FLOP/s')}, {share}",
         "sentence": f"{point['name']}: {three_digits(intensity)} FLOP/byte, {side}, {share}.",
@@ -115,10 +121,21 @@ def _draw(points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]]) 
     subtitle = "Left of a ridge memory traffic binds, right of it arithmetic. "
     subtitle += "Filled: measured, with its percentage of the roof; open: the bound."
     margin = {"l": _LEFT, "r": MARGIN, "t": _TOP, "b": _BOTTOM}
-    card(figure, title, subtitle, _HEIGHT, margin=margin)
+    numbered = len(points) > _LABELLED
+    height, below = (_HEIGHT + _CROWD, key_height(len(points))) if numbered else (_HEIGHT, 0)
+    margin["b"] += below
+    card(figure, title, subtitle, height + below, margin=margin)
     for index, roof in enumerate(roofs):
         _add_roof(figure, roof, index, x_range, scale)
-    _add_points(figure, points, roofs, scale, x_range, y_range)
+    centres, covered, width = _around(points, roofs, height - _TOP - _BOTTOM, x_range, y_range)
+    labels = [point["label"] for point in points]
+    if numbered:
+        at = [(np.log10(point["intensity"]), np.log10(point["reached"] / scale)) for point in points]
+        _add_points(figure, points, scale, [""] * len(points), 7)
+        add_numbers(figure, at, centres, covered, width)
+        add_key(figure, labels, width, _BOTTOM - 4)
+    else:
+        _add_points(figure, points, scale, label_sides(centres, labels, covered, width), 11)
     decades = {"type": "log", "dtick": 1, "showexponent": "all", "exponentformat": "none", "tickformat": "~g"}
     figure.update_xaxes(title_text="arithmetic intensity (FLOP/byte)", range=list(x_range), **decades)
     figure.update_yaxes(title_text=f"performance ({unit})", range=[y - np.log10(scale) for y in y_range], **decades)
@@ -162,74 +179,38 @@ def _add_roof(figure: Figure, roof: Mapping[str, Any], index: int, x_range: tupl
     figure.add_annotation(
         text=f"ridge {three_digits(ridge)} FLOP/byte", x=np.log10(ridge), y=0.02 + 0.05 * index, yref="paper",
         xanchor="left", yanchor="bottom", xshift=6, showarrow=False, font={"size": 12, "color": colour},
+        bgcolor=CARD, borderpad=0,
     )  # fmt: skip
 
 
 def _add_points(
-    figure: Figure, points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]], scale: float, x_range, y_range
+    figure: Figure, points: Sequence[dict[str, Any]], scale: float, positions: Sequence[str], size: int
 ) -> None:
     go = graph_objects()
-    positions = _label_positions(points, roofs, x_range, y_range)
     for index, (point, position) in enumerate(zip(points, positions, strict=True)):
         colour = SERIES[index % len(SERIES)]
         symbol = SYMBOLS[index % len(SYMBOLS)] + ("" if point["measured"] else "-open")
         figure.add_trace(
             go.Scatter(
                 x=[point["intensity"]], y=[point["reached"] / scale], mode="markers+text", name=point["name"],
-                text=[f" {point['label']} "], textposition=position, textfont={"size": 12, "color": INK},
-                hovertext=[point["hover"]], hoverinfo="text", showlegend=False, cliponaxis=False,
-                marker={"symbol": symbol, "size": 11, "color": colour, "line": {"color": colour, "width": 2}},
+                text=[f" {point['label']} " if position else ""], textposition=position or "top center",
+                textfont={"size": 12, "color": INK}, hovertext=[point["hover"]], hoverinfo="text", showlegend=False,
+                cliponaxis=False,
+                marker={"symbol": symbol, "size": size, "color": colour, "line": {"color": colour, "width": 2}},
             )
         )  # fmt: skip
 
 
-def _label_positions(
-    points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]], x_range, y_range
-) -> list[str]:
-    """Choose for each label the side of its point where it covers least of other points, labels and the roofs."""
-    width, height = WIDTH - _LEFT - MARGIN, _HEIGHT - _TOP - _BOTTOM
+def _around(
+    points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]], height: float, x_range, y_range
+) -> tuple[list[tuple[float, float]], list[Box], float]:
+    """What a label must keep clear of: the points and what the roofs cover, and the width of the axes, all in px."""
+    width = WIDTH - _LEFT - MARGIN
 
     def pixel(intensity: float, reached: float) -> tuple[float, float]:
         x = (np.log10(intensity) - x_range[0]) / (x_range[1] - x_range[0]) * width
         return x, (y_range[1] - np.log10(reached)) / (y_range[1] - y_range[0]) * height
 
+    along = [pixel(x, float(_height(roof, x))) for roof in roofs for x in np.logspace(*x_range, num=200)]
     centres = [pixel(point["intensity"], point["reached"]) for point in points]
-    marks = [(x - 7, y - 7, x + 7, y + 7) for x, y in centres]
-    for roof in roofs:
-        along = [pixel(x, float(_height(roof, x))) for x in np.logspace(*x_range, num=200)]
-        marks += [(x - 4, y - 4, x + 4, y + 4) for x, y in along]
-    sides = [
-        _boxes(x, y, _CHARACTER * (len(point["label"]) + 2)) for point, (x, y) in zip(points, centres, strict=True)
-    ]
-    chosen = ["bottom right"] * len(points)
-    for _ in range(3):  # each label in turn takes the best side that the others leave it
-        for index, boxes in enumerate(sides):
-            others = [sides[k][side] for k, side in enumerate(chosen) if k != index]
-            chosen[index] = min(boxes, key=lambda side: _cost(boxes[side], others + marks, width))
-    return chosen
-
-
-def _boxes(x: float, y: float, span: float) -> dict[str, tuple[float, ...]]:
-    """Left, top, right and bottom in px of a label of width ``span`` on each side of a point."""
-    middle, above, below = (y - _LINE / 2, y + _LINE / 2), (y - 5 - _LINE, y - 5), (y + 5, y + 5 + _LINE)
-    return {
-        "bottom right": (x, below[0], x + span, below[1]),
-        "top left": (x - span, above[0], x, above[1]),
-        "top right": (x, above[0], x + span, above[1]),
-        "bottom left": (x - span, below[0], x, below[1]),
-        "middle right": (x + 8, middle[0], x + 8 + span, middle[1]),
-        "middle left": (x - 8 - span, middle[0], x - 8, middle[1]),
-        "top center": (x - span / 2, above[0], x + span / 2, above[1]),
-        "bottom center": (x - span / 2, below[0], x + span / 2, below[1]),
-    }
-
-
-def _cost(box: tuple[float, ...], taken: Sequence[tuple[float, ...]], width: float) -> float:
-    """Area in px² that a box shares with those taken, and ten times what it sticks out at the sides."""
-    left, top, right, bottom = box
-    shared = 0.0
-    for other_left, other_top, other_right, other_bottom in taken:
-        wide = min(right, other_right) - max(left, other_left)
-        high = min(bottom, other_bottom) - max(top, other_top)
-        shared += max(0.0, wide) * max(0.0, high)
-    return shared + 10 * _LINE * (max(0.0, -left) + max(0.0, right - width))
+    return centres, [(x - 4, y - 4, x + 4, y + 4) for x, y in along], width

@@ -10,14 +10,6 @@ const TRITON_OPCODE = /\b(?:tt|ttg|ttng|math|gpu)\.[\w.]+/;
 const OPCODE = { ttir: TRITON_OPCODE, ttgir: TRITON_OPCODE, ptx: /(?<![@%\w])[a-z][\w.:]*/, sass: /(?<![@!])\b[A-Z][A-Z0-9]+(?:\.\w+)*/ };
 const PYTHON = /(#.*)|("[^"]*"|'[^']*')|\b(def|for|in|if|else|elif|while|return|range|and|or|not|True|False|None)\b|\b(tl\.\w+)/g;
 
-function element(tag, className = "", text = "", attributes = {}) {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
-
 function appendHighlighted(parent, text, pattern, classOf) {
   let end = 0;
   for (const match of pattern.global ? text.matchAll(pattern) : [text.match(pattern)].filter(Boolean)) {
@@ -66,6 +58,7 @@ class Viewer {
     panes.append(this.buildSource(), this.buildStage());
     this.box.append(top, this.facts, this.opcodes, panes, this.status);
     this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.pin(0));
+    keepKeys(this.box);
     root.replaceChildren(this.box);
   }
 
@@ -88,8 +81,6 @@ class Viewer {
     this.chips = element("div", "chips", "", { role: "group", "aria-label": "Show only" });
     this.search = element("input", "search", "", { type: "search", placeholder: "Find text", "aria-label": "Show only lines with this text" });
     this.search.addEventListener("input", () => { this.query = this.search.value.toLowerCase(); this.showLines(); });
-    // JupyterLab takes single keys for commands unless an input keeps them.
-    this.search.addEventListener("keydown", (event) => event.stopPropagation());
     tools.append(this.chips, this.search);
     this.scroller = element("div", "stage-body", "", { tabindex: "0", role: "region", "aria-label": "Text of the stage" });
     this.canvas = element("div", "stage-canvas");
@@ -256,8 +247,7 @@ class Viewer {
   step(event) {
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!move) return;
-    event.preventDefault();
-    event.stopPropagation();
+    keep(event);
     let line = this.line + move;
     while (line >= 1 && line <= this.sourceRows.length && !this.weights.get(line)) line += move;
     if (line >= 1 && line <= this.sourceRows.length) this.pin(line, true);

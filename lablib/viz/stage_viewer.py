@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lablib.viz.opcodes import KINDS, kind_of_line, kind_of_opcode
 from lablib.viz.stage_text import readable
 from lablib.viz.units import plural, size
-
-try:
-    import anywidget
-    import traitlets
-except ImportError as error:
-    raise ImportError(
-        "viz.compile_stages is an anywidget, which is not installed here: run `pip install anywidget`, "
-        "then restart the kernel."
-    ) from error
-
-_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>
-<body style="margin: 0; padding: 24px; background: #fff"><div id="widget"></div>
-<script type="application/json" id="content">{content}</script>
-<script type="module">{script}
-const content = JSON.parse(document.getElementById("content").textContent);
-widget.render({{ model: {{ get: () => content }}, el: document.getElementById("widget") }});
-</script></body></html>
-"""
+from lablib.viz.view import View, read
 
 
-class CompileStages(anywidget.AnyWidget):
-    """The widget that `compile_stages` returns.
+class CompileStages(View):
+    """The widget that `compile_stages` returns; its summary has registers, spills, memory and key instructions."""
 
-    Attributes
-    ----------
-    content : dict
-        What is shown, as the script reads it.
-    summary : str
-        Registers, spills, shared memory and key instructions of every target, in words; also the ``repr``.
-    """
-
-    _esm = _SCRIPT
-    _css = _STYLE
-    content = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, content: dict[str, Any], summary: str) -> None:
-        super().__init__(content=content)
-        self.summary = summary
-
-    def __repr__(self) -> str:
-        return self.summary
-
-    def to_html(self) -> str:
-        """Return a web page with the same view, which needs neither Python nor a network."""
-        script = _SCRIPT.replace("export default", "const widget =")
-        content = json.dumps(self.content).replace("</", "<\\/")
-        return _PAGE.format(title=html.escape(self.summary[:80]), style=_STYLE, content=content, script=script)
+    _esm = read("view.js", "stage_viewer.js")
+    _css = read("stage_viewer.css")
 
 
 def compile_stages(compiled: Any) -> CompileStages:

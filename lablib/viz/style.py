@@ -91,7 +91,8 @@ def card(figure: Figure, title: str, subtitle: str, height: int, **layout: Any) 
         "paper_bgcolor": CARD,
         "plot_bgcolor": CARD,
         "margin": {"l": 64, "r": MARGIN, "t": 96, "b": 64},
-        "hoverlabel": {"font": {"family": FONT, "size": 13}, "bgcolor": CARD, "bordercolor": RULE},
+        # Without a colour of its own plotly writes the text in that of the border.
+        "hoverlabel": {"font": {"family": FONT, "size": 13, "color": INK}, "bgcolor": CARD, "bordercolor": RULE},
         "legend": {
             "orientation": "h",
             "traceorder": "normal",

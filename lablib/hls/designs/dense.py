@@ -18,9 +18,10 @@ import numpy as np
 from lablib.hls.bits import BitsType, bits_for, checked
 from lablib.hls.errors import HardwareError
 
-__all__ = ["DenseLayer", "dense_dslx", "dense_reference"]
+__all__ = ["BIAS_BITS", "INT8", "DenseLayer", "check_int8", "dense_dslx", "dense_reference"]
 
 INT8 = BitsType(8, signed=True)
+BIAS_BITS = 24  # of a bias in the designs that are written by hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,27 @@ def dense_reference(layer: DenseLayer, x: np.ndarray) -> np.ndarray:
     kind = BitsType(layer.inputs.bits, layer.inputs.signed, layer.weights.shape[1:])
     sums = checked(x, kind, "x").astype(np.int64) @ layer.weights.T + layer.bias
     return np.clip(sums >> layer.shift, layer.low, layer.outputs.high)
+
+
+def check_int8(layer: DenseLayer) -> None:
+    """Refuse a layer that multipliers of 8 bits and sums of 32 do not compute.
+
+    Raises
+    ------
+    HardwareError
+        Ranges are others.
+    """
+    if (layer.inputs, layer.outputs) != (INT8, INT8):
+        raise HardwareError(f"This design takes s8 and gives s8: the layer has {layer.inputs} and {layer.outputs}.")
+    for name, values, bits in (("weights", layer.weights, 8), ("biases", layer.bias, BIAS_BITS)):
+        kind, array = BitsType(bits, True), np.asarray(values)
+        if array.min() < kind.low or array.max() > kind.high:
+            raise HardwareError(
+                f"This design has {name} of {bits} bits, {kind.low} to {kind.high}: "
+                f"those of the layer go from {array.min()} to {array.max()}."
+            )
+    if layer.sums.bits > 32:
+        raise HardwareError(f"This design has sums of 32 bits: those of the layer need {layer.sums.bits}.")
 
 
 def dense_dslx(layer: DenseLayer, name: str = "dense") -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.inside import wire
+from autograder.judge.memory import memory_limit
 from lablib.check.log import Log, Operation, Run, Storage, View
 
 PLAIN = (
@@ -364,3 +367,16 @@ junk = st.recursive(
 def test_a_message_of_known_kinds_with_odd_contents_is_refused_or_plain(tree: Any, memory: list) -> None:
     found = received(forged(tree, memory))
     assert isinstance(found, (wire.Refused, wire.Closed)) or all(isinstance(part, PLAIN) for part in parts(found))
+
+
+def test_a_message_for_which_no_memory_is_left_is_refused() -> None:
+    class Flood(Tape):
+        """Gives its data, then zeros without end."""
+
+        def recv(self, size: int) -> bytes:
+            return super().recv(size) or bytes(size)
+
+    status = Path("/proc/self/status").read_text()
+    held = 1024 * int(re.search(r"^VmData:\s+(\d+) kB", status, re.M)[1])  # pyright: ignore[reportOptionalSubscript]
+    with memory_limit(held + 64 * 2**20), pytest.raises(wire.Refused, match=r"cannot be read \(MemoryError\)"):
+        wire.receive(Flood(struct.pack("<Q", 200 * 2**20)))

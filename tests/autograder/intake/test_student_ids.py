@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.intake.layouts import Owner
@@ -66,6 +66,10 @@ def test_a_file_named_for_a_student_of_the_lms_is_that_students() -> None:
     assert assign([Owner("Jane_Doe"), Owner("Jane Doe")], {"Jane_Doe": JANE_1}) == ["Jane_Doe", "Jane_Doe-2"]
 
 
+def test_a_file_named_for_a_student_who_hands_in_too_is_somebody_elses() -> None:
+    assert assign([Owner("Jane_Doe"), JANE_1], {"Jane_Doe": JANE_1}) == ["Jane_Doe-2", "Jane_Doe"]
+
+
 def test_long_names_stay_apart_within_the_longest_id() -> None:
     ids = assign([Owner("a" * 100 + tail, "moodle", "9" * 50 + tail) for tail in "12"], {})
     assert len(set(ids)) == 2
@@ -78,6 +82,7 @@ OWNERS = st.builds(
 
 
 @given(st.lists(OWNERS, max_size=8), st.lists(OWNERS, max_size=8))
+@example([Owner("11", "", "1")], [Owner("11"), Owner("", "", "1")])
 def test_ids_are_valid_unique_in_any_case_and_lasting(first: list[Owner], second: list[Owner]) -> None:
     ids = assign(first, {})
     recorded = dict(zip(ids, first, strict=True))

@@ -206,7 +206,7 @@ def test_a_kernel_that_leaves_is_found_out() -> None:
 
 def test_a_loop_without_end_is_stopped() -> None:
     kernel = csim(body("while (x[0] == 0) y[0]++;"), "broken", seconds=0.5)
-    with pytest.raises(ToolTimeout, match=r"running broken took more than 0\.5 s and was stopped"):
+    with pytest.raises(ToolTimeout, match=r"Running broken took more than 0\.5 s and was stopped"):
         kernel(np.zeros(8, int))
     assert kernel(np.ones(8, int)).tolist() == [0] * 8
 
@@ -301,9 +301,9 @@ def test_no_vectors_give_no_results() -> None:
 @pytest.mark.parametrize(
     ("name", "engine", "words"),
     [
-        ("HEADERS", Package("no_hls4ml", "hls4ml", "compile HLS C++"), "pip install hls4ml"),
-        ("_CLANG", Package("no_clang", "libclang", "read HLS C++"), "pip install libclang"),
-        ("COMPILER", Program("no-g++", "g++", "compile HLS C++"), "apt-get install g++"),
+        ("HLS4ML", Package("no_hls4ml", "hls4ml", "compile HLS C++"), "pip install hls4ml"),
+        ("CLANG", Package("no_clang", "libclang", "read HLS C++"), "pip install libclang"),
+        ("GXX", Program("no-g++", "g++", "compile HLS C++"), "apt-get install g++"),
     ],
 )
 def test_a_missing_engine_is_named(monkeypatch, tmp_path, name: str, engine, words: str) -> None:

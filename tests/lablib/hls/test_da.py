@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lablib.hls import da
-from lablib.hls.bits import BitsType, from_words, wire_words
+from lablib.hls.bits import BitsType
 from lablib.hls.da import DaDense, da_dense
 from lablib.hls.designs.dense import DenseLayer, dense_reference
-from lablib.hls.errors import EngineMissing, HardwareError, ToolTimeout
-from tests.lablib.hls.bench import simulate
+from lablib.hls.errors import EngineMissing, HardwareError
+from lablib.hls.rtlsim import rtlsim
 
 
 def weights(outputs: int, inputs: int, seed: int = 0) -> np.ndarray:
@@ -32,14 +32,6 @@ def vectors(design: DaDense, count: int = 1000) -> np.ndarray:
     x = np.random.default_rng(1).integers(kind.low, kind.high + 1, (count, *kind.shape))
     x[:3] = np.array([kind.low, kind.high, 0])[:, None]
     return x
-
-
-def run(design: DaDense, x: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    ports = ".clk(clk), .rst(rst), .in_vld(in_vld), .out_vld(out_vld)"
-    data = f".x(in[{design.inputs.width - 1}:0]), .out(out[{design.outputs.width - 1}:0])"
-    body = f"assign in_rdy = 1; {design.name} dut({ports}, {data});"
-    found = simulate(design.verilog, body, design.inputs.width, design.outputs.width, wire_words(x, design.inputs))
-    return from_words([word for _, word in found], design.outputs), [cycle for cycle, _ in found]
 
 
 LAYERS = {
@@ -69,10 +61,11 @@ def test_the_verilog_equals_numpy_with_its_latency_and_ii_1(name: str) -> None:
     layer = LAYERS[name]
     design = da_dense(layer)
     x = vectors(design)
-    values, cycles = run(design, x)
-    assert np.array_equal(values, dense_reference(layer, x))
-    assert cycles == list(range(cycles[0], cycles[0] + len(x))) and design.report.ii == 1
-    assert design.report.latency_cycles == cycles[0] == design.stages + 1
+    kind = design.outputs
+    run = rtlsim(design.verilog, design.name, {"x": x}, elements={"out": f"{'s' if kind.signed else 'u'}{kind.bits}"})
+    assert np.array_equal(run.outputs["out"], dense_reference(layer, x))
+    assert run.report.ii == design.report.ii == 1
+    assert run.report.latency_cycles == design.report.latency_cycles == design.stages + 1
 
 
 def test_there_is_no_multiplier_and_the_estimate_says_so() -> None:
@@ -123,11 +116,6 @@ def test_a_value_that_does_not_fit_is_refused(x: list, message: str) -> None:
 def test_bad_options_get_a_sentence(options: dict, message: str) -> None:
     with pytest.raises(HardwareError, match=message):
         da_dense(LAYERS["one"], **options)
-
-
-def test_a_search_without_end_is_stopped() -> None:
-    with pytest.raises(ToolTimeout, match="sharing sums took more than 1 s and was stopped"):
-        da_dense(DenseLayer(weights(256, 256)), seconds=1)
 
 
 def test_without_the_engine_it_says_what_to_install(monkeypatch) -> None:

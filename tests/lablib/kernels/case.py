@@ -46,6 +46,8 @@ class Case:
         That two calls give the same bits.
     changed : tuple of int
         Arguments that the kernel is meant to change.
+    ulps : float
+        Units in the last place that the result may be off whatever torch's own loses; above 2 with a reason beside it.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Case:
     sectors: bool = False
     deterministic: bool = True
     changed: tuple[int, ...] = ()
+    ulps: float = 2.0
 
     def run(self, args: tuple) -> Any:
         """The kernel's result."""

@@ -62,6 +62,13 @@ def poisoned() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
+# torch says so of its own operations, which are what a kernel is compared with.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS, but there was no current CUDA context"),
+    pytest.mark.filterwarnings("ignore:.*defaults to a non-deterministic algorithm"),
+]
+
+
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("case", "dtype"), RUNS)
@@ -71,7 +78,7 @@ def test_it_agrees_with_its_oracle_and_leaves_its_inputs_alone(case: Case, dtype
     usual = (case.usual or case.reference)(*tree_map(_copied, args), **case.keywords)
     before = tree_map(_copied, args)
     actual = case.run(args)
-    require_accurate(actual, exact, usual, case.name)
+    require_accurate(actual, exact, usual, case.name, case.ulps)
     for index, (now, then) in enumerate(zip(args, before, strict=True)):
         if index not in case.changed:
             for one, other in zip(tree_leaves(now), tree_leaves(then), strict=True):
@@ -93,7 +100,7 @@ def test_its_gradients_agree(case: Case, dtype: torch.dtype) -> None:
 
     exact = gradients(lambda given: case.reference(*given, **case.keywords), tree_map(_exact, args))
     usual = gradients(lambda given: (case.usual or case.reference)(*given, **case.keywords), tree_map(_copied, args))
-    require_accurate(gradients(case.run, args), exact, usual, f"the gradient of {case.name}")
+    require_accurate(gradients(case.run, args), exact, usual, f"the gradient of {case.name}", case.ulps)
 
 
 @pytest.mark.parametrize(("case", "dtype"), _of("deterministic"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +22,34 @@ def access(program: int, op: str, name: str, offsets: Any, line: int = 0, launch
 
 def make_trace(buffers: dict[str, Any], accesses: list[Any], programs: int, kernel: str = "kernel") -> Any:
     return SimpleNamespace(kernel=kernel, grid=(programs, 1, 1), buffers=buffers, accesses=accesses)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.notebook import browsing
+
+    with sync_playwright() as playwright, browsing(playwright, tmp_path_factory.mktemp("profile")) as context:
+        yield context
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[[Any], Any]]:
+    """A function that opens a widget's own page, on which no error may happen."""
+    page, faults = browser.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+
+    def open_widget(widget: Any) -> Any:
+        path = tmp_path / "widget.html"
+        path.write_text(widget.to_html(), encoding="utf-8")
+        page.goto(path.as_uri())
+        return page
+
+    yield open_widget
+    page.close()
+    assert faults == []
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lablib import viz
-from lablib.viz.rooflines import _cost
+from lablib.viz.label_sides import overlap
+from lablib.viz.numbered import _offsets
 
 GPU = {"name": "GPU", "flops_per_s": 1e14, "bytes_per_s": 1e12}
 SLOW = {"name": "fp32", "flops_per_s": 1e13, "bytes_per_s": 1e12}
@@ -57,8 +58,32 @@ def test_labels_of_neighbours_take_different_sides():
 
 
 def test_a_covered_label_costs_its_overlap_and_one_off_the_card_more():
-    assert _cost((0, 0, 10, 10), [(5, 5, 20, 20)], 100) == 25
-    assert _cost((95, 0, 105, 10), [], 100) > 500
+    assert overlap((0, 0, 10, 10), [(5, 5, 20, 20)], 100) == 25
+    assert overlap((95, 0, 105, 10), [], 100) > 500
+
+
+def test_a_share_that_was_measured_otherwise_is_the_one_that_is_told():
+    point = {"name": "sum", "flops": 1e9, "bytes": 4e9, "seconds": 5e-3, "share": 0.95}
+    picture = viz.roofline([point], [GPU])
+    assert "95%" in traces(picture)["sum"].text[0] and "95% of the roof" in picture.summary
+
+
+def test_many_points_are_numbered_clear_of_each_other_with_a_key():
+    points = [{"name": f"kernel {i}", "flops": 1e9 * (1 + i / 50), "bytes": 1e9, "seconds": 2e-3} for i in range(12)]
+    notes = viz.roofline(points, [GPU]).figure.layout.annotations
+    numbers = [note for note in notes if note.showarrow]
+    assert [note.text for note in numbers] == [f"<b>{number}</b>" for number in range(1, 13)]
+    assert next(note.text for note in notes if note.text.startswith("kernel")) == "kernel 0  50%"
+
+
+def test_numbers_cover_neither_each_other_nor_points_nor_roofs():
+    centres = [(300.0 + 10 * i, 100.0 + 6 * (i % 4)) for i in range(12)]
+    roof = (0.0, 60.0, 600.0, 64.0)
+    offsets = _offsets(centres, ["12"] * 12, [roof], 600)
+    boxes = [(x + a - 8, y + b - 8, x + a + 8, y + b + 8) for (x, y), (a, b) in zip(centres, offsets, strict=True)]
+    points = [(x - 6, y - 6, x + 6, y + 6) for x, y in centres]
+    for index, box in enumerate(boxes):
+        assert overlap(box, [*boxes[:index], *points, roof], 600) == 0, index
 
 
 @pytest.mark.parametrize(

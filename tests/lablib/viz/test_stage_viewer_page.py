@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,38 +10,19 @@ import pytest
 
 from lablib import viz
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 LONG = 5000
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from tests.browser.notebook import browsing
-
-    with (
-        sync_api.sync_playwright() as playwright,
-        browsing(playwright, tmp_path_factory.mktemp("profile")) as context,
-    ):
-        yield context
-
-
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    page, faults = browser.new_page(), []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-
+def open_page(show: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def open_viewer(compiled: Any) -> Any:
-        path = tmp_path / "viewer.html"
-        path.write_text(viz.compile_stages(compiled).to_html(), encoding="utf-8")
-        page.goto(path.as_uri())
+        page = show(viz.compile_stages(compiled))
         page.wait_for_selector(".stage-row")
         return page
 
-    yield open_viewer
-    page.close()
-    assert faults == []
+    return open_viewer
 
 
 def numbers(page: Any, selector: str) -> list[int]:
@@ -107,3 +87,12 @@ def test_compilations_are_switched_by_name(open_page, compiled):
     assert page.locator(".fact").first.inner_text().split() == ["32", "registers", "a", "thread"]
     page.get_by_role("button", name="fused").click()
     assert page.locator(".fact").first.inner_text().split()[0] == "255"
+
+
+def test_no_letter_leaves_the_widget_for_jupyterlab(open_page, compiled):
+    page = open_page(compiled)
+    page.evaluate("window.heard = []; addEventListener('keydown', event => heard.push(event.key))")
+    page.locator(".source-body").focus()
+    for key in ("d", "ArrowDown", "Shift+Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("heard") == ["Shift", "Enter"]

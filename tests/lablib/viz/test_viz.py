@@ -7,11 +7,23 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from lablib import viz
+from lablib.hls.parts import part_of
+from lablib.hls.report import Report, Resources
+from lablib.viz.style import INK
+from tests.lablib.viz.signals import cells, timeline
+from tests.lablib.viz.signals import stream as waves
 
+WIDGETS = [
+    viz.waveform(waves()),
+    viz.pipeline(timeline()),
+    viz.systolic_array(cells(np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]))),
+]
 BARS = [{"name": "a", "loads": 8, "stores": 8}]
 
 
@@ -29,7 +41,7 @@ def test_every_public_name_is_a_function_that_no_module_shadows():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AttributeError, match=r"no 'heatmap'.*roofline, tile_order"):
+    with pytest.raises(AttributeError, match=r"no 'heatmap'.*roofline, systolic_array, tile_order"):
         viz.heatmap  # noqa: B018
 
 
@@ -41,7 +53,8 @@ def test_without_plotly_one_sentence_says_what_to_install(monkeypatch):
 
 def test_without_anywidget_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "lablib.viz.stage_viewer", raising=False)
+    for name in ("lablib.viz.view", "lablib.viz.stage_viewer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match="anywidget, which is not installed here: run `pip install anywidget`"):
         importlib.import_module("lablib.viz.stage_viewer")
 
@@ -64,6 +77,7 @@ def test_a_saved_page_needs_no_network_and_does_not_play_by_itself(tmp_path):
 
 def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
     roof = {"name": "GPU", "flops_per_s": 1e12, "bytes_per_s": 1e11}
+    placed = Report("mac", "nextpnr", latency_cycles=2, resources=Resources(lut=90))
     pictures = [
         viz.program_grid(4, 5, 8),
         viz.memory_map(softmax_trace),
@@ -72,15 +86,37 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.traffic_bars(BARS),
         viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
+        viz.resource_bars(placed, part_of("hx1k")),
+        viz.latency_area({1: placed}),
     ]
     for picture in pictures:
         assert picture.figure.layout.width <= 840
         assert picture.figure.layout.title.text.startswith("<b>")
+        assert picture.figure.layout.hoverlabel.font.color == INK, "plotly's own is the border's, which nobody can read"
         assert picture.summary.endswith(".")
 
 
-def test_the_widgets_script_and_style_travel_with_the_package():
+def test_the_widgets_scripts_and_styles_travel_with_the_package():
     folder = Path(viz.__file__).parent
-    assert (folder / "stage_viewer.js").is_file() and (folder / "stage_viewer.css").is_file()
+    assert {path.stem for path in folder.glob("*.js")} == {path.stem for path in folder.glob("*.css")}
     pyproject = (folder.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"*.js"' in pyproject and '"*.css"' in pyproject
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: type(widget).__name__)
+def test_a_widget_is_also_a_page_a_picture_and_words(widget):
+    displayed = widget._repr_mimebundle_()
+    assert displayed is not None
+    bundle, _ = displayed
+    assert bundle["text/plain"] == widget.summary and widget.summary.endswith(".")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    picture = ElementTree.fromstring(bundle["image/svg+xml"])
+    assert widget.summary in picture.attrib["aria-label"] and float(picture.attrib["width"]) <= 840
+    page = widget.to_html()
+    assert not re.search(r"(src|href)=|@import|fetch\(", page) and "export default" not in page
+
+
+def test_a_widgets_page_ends_no_script_early():
+    tricky = waves()
+    tricky.signals["</script><b>"] = tricky.signals["x"]
+    assert viz.waveform(tricky).to_html().count("</script>") == 2

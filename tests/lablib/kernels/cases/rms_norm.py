@@ -60,6 +60,7 @@ CASES = [
         dtypes=(torch.float32,),
         gradients=(0, 1),
     ),
+    Case("rms norm of long rows", rms_norm, rms_norm_reference, _draw(2, 4100), usual=_usual, gradients=(0, 1)),
     Case("rms norm of tiny rows and a large eps", rms_norm, rms_norm_reference, _draw(3, 40, 1e-3), {"eps": 0.1}),
     Case("rms norm of large rows", rms_norm, rms_norm_reference, _draw(3, 40, 5e3), usual=_usual, gradients=(0, 1)),
 ]
@@ -80,11 +81,15 @@ def _meta(*shape: int) -> torch.Tensor:
     return torch.empty(shape, dtype=torch.bfloat16, device="meta", requires_grad=True)
 
 
-def _backward() -> None:
-    rms_norm(_meta(16384, 8192), _meta(8192)).backward(_meta(16384, 8192))
+def _both(N: int) -> None:
+    rms_norm(_meta(16384, N), _meta(N)).backward(_meta(16384, N))
 
 
 BUILDS = [
-    Build(f"rms norm of rows of 8192, {kernel}", _backward, kernel)
-    for kernel in ("_rms_norm_kernel", "_rms_norm_backward_kernel")
+    Build(f"rms norm of rows of {N}, {kernel}", lambda N=N: _both(N), kernel)
+    for N, kernel in [
+        (4096, "_rms_norm_kernel"),
+        (8192, "_rms_norm_long_kernel"),
+        (8192, "_rms_norm_backward_kernel"),
+    ]
 ]
