@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lablib.viz.programs import program_grid
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.tapes import tape_replay
     from lablib.viz.tiles import tile_order
+    from lablib.viz.views import view_explorer
 
 __all__ = [
     "compare_bars",
@@ -34,8 +36,10 @@ __all__ = [
     "memory_map",
     "program_grid",
     "roofline",
+    "tape_replay",
     "tile_order",
     "traffic_bars",
+    "view_explorer",
 ]
 
 _MODULE_OF = {
@@ -45,8 +49,10 @@ _MODULE_OF = {
     "memory_map": "memory",
     "program_grid": "programs",
     "roofline": "rooflines",
+    "tape_replay": "tapes",
     "tile_order": "tiles",
     "traffic_bars": "bars",
+    "view_explorer": "views",
 }
 
 
