@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _MOST = 24  # entries that a picture can hold
-_TOP, _ROW = 112, 74
+_TOP, _ROW = 100, 70
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _positions(inputs: Mapping[str, list[str]]) -> dict[str, tuple[float, float]
     for name, column in level.items():
         columns.setdefault(column, []).append(name)
     tallest = max(map(len, columns.values()))
-    bend = 0.5 if tallest == 1 and len(columns) > 2 else 0.0  # a chain zigzags, so that long ways do not hide behind
+    bend = 1.0 if tallest == 1 and len(columns) > 2 else 0.0  # a chain zigzags, so that long ways do not hide behind
     return {
         name: (column, row + (tallest - len(each)) / 2 + (bend if column % 2 else 0))
         for column, each in columns.items()
@@ -135,7 +135,7 @@ def _draw(inputs: Mapping[str, list[str]], walks: Mapping[str, list[_Visit]]) ->
     places = _positions(inputs)
     rows = max(y for _, y in places.values())
     bottom = 40 + SLIDER_HEIGHT
-    height = round(_TOP + (rows + 1.6) * _ROW + bottom)
+    height = round(_TOP + (rows + 1.8) * _ROW + bottom)
     title = "When has a value all its gradients?"
     steps = [
         Step(label, _traces(inputs, places, done, came, walk, now), {"title": heading(title, line, height)})
@@ -145,7 +145,7 @@ def _draw(inputs: Mapping[str, list[str]], walks: Mapping[str, list[_Visit]]) ->
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
     plain = {"showgrid": False, "showticklabels": False, "showline": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(range=[-0.5, max(x for x, _ in places.values()) + 0.5], **plain)
-    figure.update_yaxes(range=[rows + 0.8, -0.8], **plain)
+    figure.update_yaxes(range=[rows + 0.9, -0.9], **plain)
     _add_legend(figure)
     add_slider(figure, steps, prefix="")
     return figure
@@ -220,10 +220,12 @@ def _values(
 ) -> Any:
     go = graph_objects()
     texts = [f"<b>{name}</b>" + (f"<br>{plural(came[name], 'gradient')}" if came.get(name) else "") for name in names]
+    middle = sum(y for _, y in places.values()) / len(places)
+    sides = ["top center" if places[name][1] < middle else "bottom center" for name in names]  # away from the lines
     line = {"color": VERMILION if symbol == "x-thin" else CALM_BLUE, "width": 3 if symbol == "x-thin" else 1.5}
     return go.Scatter(
         x=[places[n][0] for n in names] or [None], y=[places[n][1] for n in names] or [None], mode="markers+text",
-        text=texts, textposition="bottom center", textfont={"size": 12, "color": INK}, hoverinfo="skip",
+        text=texts, textposition=sides or "top center", textfont={"size": 12, "color": INK}, hoverinfo="skip",
         marker={"symbol": symbol, "size": 22, "color": colour, "line": line}, showlegend=False, cliponaxis=False,
     )  # fmt: skip
 

@@ -105,7 +105,7 @@ def _draw(views: Mapping[str, View], places: Mapping[str, np.ndarray], size: int
     layout = arrange(shapes, tallest=420, largest_cell=30)
     bottom = 48 + SLIDER_HEIGHT
     height = round(_TOP + layout.height + bottom)
-    title = "Which place in memory does each element read?"
+    title = "Which place in memory does each element of a view read?"
     steps = [
         Step(
             name,
@@ -119,9 +119,7 @@ def _draw(views: Mapping[str, View], places: Mapping[str, np.ndarray], size: int
     ]
     figure = go.Figure(steps[0].traces)
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
-    add_axes(
-        figure, layout, shapes, ["<b>the view</b>  (in each square: the place)", "<b>memory</b>  (place by place)"]
-    )
+    add_axes(figure, layout, shapes, ["<b>view</b>", "<b>memory</b>"])
     _add_legend(figure)
     if len(steps) > 1:
         add_slider(figure, steps, prefix="", play=False)

@@ -37,6 +37,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # what a dispatch mode would load when it is first used: 2 to 3 s
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lablib import check, viz
@@ -86,7 +87,7 @@ viz.view_explorer(
         "every second column": ((3, 2), (4, 2), 0),
         "rows backwards": ((3, 4), (-4, 1), 8),
         "row 0, three times": ((3, 4), (0, 1), 0),
-        "windows of 3": ((10, 3), (1, 1), 0),
+        "windows of 6, two apart": ((4, 6), (2, 1), 0),
     },
     size=12,
 )
@@ -247,7 +248,6 @@ grid = np.arange(30).reshape(5, 6)
 view, mirror = Strided(list(range(30)), (5, 6), (6, 1)).slice(0, -2, None, -2).slice(1, 4, 1, -1), grid[-2::-2, 4:1:-1]
 check.equal([[view.get(i, j) for j in range(3)] for i in range(2)], mirror.tolist(), name="x[-2::-2, 4:1:-1]")
 far = Strided([7, 8, 9], (1, 3), (3, 1)).expand(2**40, 2**40, 3)
-check.equal(far.get(2**39, 2**38, 2), 9, name="an element far out in an expanded view")
 check.equal(place(far.shape, far.strides, far.offset), [[2**40, 2**40, 3], [0, 0, 1], 0], name="a huge expand")
 ### END HIDDEN TESTS
 
@@ -556,36 +556,28 @@ check.equal(log, casts, name="the kernels under autocast")
 ### BEGIN HIDDEN TESTS
 d, log = equipped()
 d.enable("autocast")
-check.close(d.call("cat", [a, b.T[:, :3].detach()]), torch.cat([a, b.T[:, :3]]))
-check.equal(log, ["cpu cat"], name="the kernels of cat, which autocast has none for")
+told = d.call("cat", [a, weight.T[:, :3].detach().requires_grad_()])
+check.equal(
+    log,
+    ["autograd cat", "cpu cat"],
+    name="the kernels of cat of a list with a weight in it, which autocast has none for",
+)
 log.clear()
-check.close(d.call("cat", [a, weight.T[:, :3].detach().requires_grad_()]), torch.cat([a, weight.T[:, :3].detach()]))
-check.equal(log, ["autograd cat", "cpu cat"], name="the kernels of cat of a list with a weight in it")
+d.register("nested", "autograd", lambda x: d.call("mm", a, x))
+told = d.call("nested", weight)
+check.equal(log, ["cpu mm"], name="the kernels that a call from within autograd reaches")
 log.clear()
 d.disable("autocast")
-shape = d.call("mm", torch.empty(2, 3, device="meta"), torch.empty(3, 4, device="meta")).shape
-check.equal(tuple(shape), (2, 4), name="the shape that the meta kernel gives")
+told = d.call("mm", torch.empty(2, 3, device="meta"), torch.empty(3, 4, device="meta"))
 check.equal(log, ["meta mm"], name="the kernels of a call on the meta device")
-
-
-def failing(*args):
-    raise RuntimeError("out of memory")
-
-
-d.register("inner", "cpu", failing)
+log.clear()
+d.register("inner", "cpu", lambda x: torch.ones(2) @ torch.ones(3))  # raises RuntimeError
 d.register("outer", "autograd", lambda x: d.call("inner", x))
 told = check.raises(RuntimeError, d.call, "outer", weight)
-log.clear()
-d.enable("autocast")
-check.close(d.call("mm", a, weight), (a.half() @ weight.half()).detach())
-check.equal(log, casts, name="the kernels after a kernel has failed")
-told = check.raises(ValueError, d.call, "conv", a)
+told = d.call("mm", a, weight)
+check.equal(log, ["autograd mm", "cpu mm"], name="the kernels after a kernel has failed")
 d.register("relu", "meta", lambda x: x)
 told = check.raises(ValueError, d.call, "relu", weight)
-d.register("nested", "autograd", lambda x: d.call("mm", a, x))
-log.clear()
-check.close(d.call("nested", weight), (a @ weight).detach())
-check.equal(log, ["cpu mm"], name="the kernels that a call from within autograd reaches")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -669,23 +661,28 @@ with Show():
 
 # %% capture tags=["solution"]
 class Recorder(TorchDispatchMode):
-    ### BEGIN SOLUTION
     def __init__(self, examples):
         super().__init__()
+        ### BEGIN SOLUTION
         self.names, self.alive, self.nodes, self.guards = {}, [], [], []
         self.inputs = [self.name(x) for x in examples]
+        ### END SOLUTION
 
     def name(self, tensor):
+        """Give a tensor the next name, and return it."""
+        ### BEGIN SOLUTION
         self.alive.append(tensor)
         self.names[id(tensor)] = f"%{len(self.alive) - 1}"
         return self.names[id(tensor)]
+        ### END SOLUTION
 
     def named(self, argument):
+        """An argument with names for its tensors."""
+        ### BEGIN SOLUTION
         if isinstance(argument, (list, tuple)):
             return type(argument)(self.named(item) for item in argument)
         return self.names[id(argument)] if isinstance(argument, torch.Tensor) else argument
-
-    ### END SOLUTION
+        ### END SOLUTION
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -723,23 +720,18 @@ def agrees(text, operations, examples, others, guards):
     """Capture a program, compare its operations, and run the graph on other inputs."""
     program = Program(text)
     graph = capture(program, *examples)
-    check.equal(sorted(graph), ["guards", "inputs", "nodes", "output"], name="the keys of capture's result")
-    check.equal(graph["inputs"], [f"%{i}" for i in range(len(examples))], name="the inputs")
     listed = [op.removeprefix("aten.") for _, op, _, _ in graph["nodes"]]
     check.equal(listed, operations, name="the captured operations")  # only these are run below
     names = [name for name, _, _, _ in graph["nodes"]]
-    count = len(examples)
-    check.equal(names, [f"%{i + count}" for i in range(len(names))], name="the names of the nodes")
+    expected = [f"%{i + len(examples)}" for i in range(len(names))]
+    check.equal(names, expected, name="the names of the nodes")
     check.equal([value for _, value in graph["guards"]], guards, name="the values of the guards")
     values = execute(graph, *examples)
     for name, value in graph["guards"]:
         check.equal(values[name].item(), value, name=f"the guarded tensor {name}")
-    for inputs in (examples, others):
+    for inputs in (examples,) if guards else (examples, others):
         values = execute(graph, *inputs)
-        held = all(values[name].item() == value for name, value in graph["guards"])
-        check.equal(held, inputs is examples or not guards, name="whether the guards hold on these inputs")
-        if held:
-            check.close(values[graph["output"]], program(*inputs), name="what the graph computes")
+        check.close(values[graph["output"]], program(*inputs), name="what the graph computes")
 
 
 GATE = "def program(x, w):\n    h = x @ w\n    if h.sum() > 0:\n        h = torch.relu(h)\n    return (h * 2).T"
@@ -765,10 +757,10 @@ stack = [
 ]
 u, v = check.rng.normal(2, 3), check.rng.normal(4, 3)
 agrees(STACK, stack, (u, v), (v, u), [])
-CHAIN = "def program(x):\n    for _ in range(4):\n        (x + 1).sin()\n        x = (x * x).tanh() + x.exp().cos()\n    return x"
+CHAIN = "def program(x):\n    for _ in range(4):\n        x = (x * x).tanh() + x.exp().cos()\n        (x + 1).sin()\n    return x"
 agrees(
     CHAIN,
-    ["add.Tensor", "sin.default", "mul.Tensor", "tanh.default", "exp.default", "cos.default", "add.Tensor"] * 4,
+    ["mul.Tensor", "tanh.default", "exp.default", "cos.default", "add.Tensor", "add.Tensor", "sin.default"] * 4,
     (u,),
     (v,),
     [],
@@ -851,12 +843,12 @@ for row in rows:
 
 # %% [markdown]
 # **Your task.**
-# * `fit(rows)` takes dicts like these (with other `ops`, too) and returns `(a, b)`. Times range over six powers of ten and are off by up to 3% **of themselves**. Both numbers must come out within 5%: minimise the sum of the squared *relative* errors.
+# * `fit(rows)` takes dicts like these (with other `ops`, too) and returns `(a, b)`. Times range over five powers of ten, and each is off by up to 8% **of itself**. From about 140 rows both numbers must come out within 5%: minimise the sum of the squared *relative* errors.
 # * `crossover(a, b, bytes_per_element)` returns the number of elements, a float, at which one call's bytes take as long as its overhead.
 #
 # <details><summary>Hint 1: why ordinary least squares fails</summary>
 #
-# An error of 3% of the longest time is larger than all of the shortest. So the long rows decide alone, and `a` is noise.
+# An error of 8% of the longest time is larger than all of the shortest. So the long rows decide alone, and `a` is noise.
 # </details>
 # <details><summary>Hint 2: relative errors</summary>
 #
@@ -886,21 +878,20 @@ def crossover(a, b, bytes_per_element):
 
 # %% test_fit tags=["test", "core"] points=5 hours=0.5
 def recovers(a, b):
-    """Rows of a machine with these two numbers, each up to 3% wrong; the fit must find them within 5%."""
+    """Rows of a machine with these two numbers, each up to 8% wrong; the fit must find them within 5%."""
     rows = []
-    for size in range(2, 25, 2):
-        for ops in (1, 4, 16):
-            noise = 1 + 0.03 * float(check.rng.uniform(1, low=-1.0))
-            rows.append({"ops": ops, "bytes": 8 * ops * 2**size, "seconds": (a * ops + b * 8 * ops * 2**size) * noise})
+    for size, ops in itertools.product(range(1, 25), (1, 2, 4, 8, 16, 32)):
+        noise = 1 + 0.08 * float(check.rng.uniform(1, low=-1.0))
+        rows.append({"ops": ops, "bytes": 8 * ops * 2**size, "seconds": (a * ops + b * 8 * ops * 2**size) * noise})
     got_a, got_b = fit(rows)
     check.close(torch.tensor([got_a / a, got_b / b]), torch.ones(2), rtol=0.025, name="(a, b) over the true ones")
 
 
-recovers(5e-6, 1 / 4.2e12)
+recovers(3e-6, 1 / 20e9)
 check.close(torch.tensor(crossover(5e-6, 1 / 4.0e12, 8)), torch.tensor(2.5e6), name="crossover(5e-6, 1 / 4e12, 8)")
 ### BEGIN HIDDEN TESTS
-for _ in range(3):
-    recovers(1e-6 * 2 ** check.rng.choice(0, 6), 1e-12 * 2 ** check.rng.choice(0, 8))
+for _ in range(7):
+    recovers(1e-6 * 2 ** check.rng.choice(0, 6), 1e-11 * 2 ** check.rng.choice(0, 5))
 where = crossover(3e-6, 2e-11, 12)
 check.close(torch.tensor(where), torch.tensor(12500.0), name="crossover(3e-6, 2e-11, 12)")
 ### END HIDDEN TESTS
@@ -1117,30 +1108,34 @@ for ir in ("aten", "tensorflow", "jaxpr", "stablehlo"):
 
 
 # %% match tags=["solution"]
-### BEGIN SOLUTION
-SAME = {
-    "matmul": ("aten.mm.default", "MatMul", "dot_general", "stablehlo.dot_general"),
-    "add": ("aten.add.Tensor", "AddV2", "add", "stablehlo.add"),
-    "sub": ("aten.sub.Tensor", "Sub", "sub", "stablehlo.subtract"),
-    "mul": ("aten.mul.Tensor", "Mul", "mul", "stablehlo.multiply"),
-    "div": ("aten.div.Tensor", "RealDiv", "div", "stablehlo.divide"),
-    "tanh": ("aten.tanh.default", "Tanh", "tanh", "stablehlo.tanh"),
-    "exp": ("aten.exp.default", "Exp", "exp", "stablehlo.exponential"),
-    "rsqrt": ("aten.rsqrt.default", "Rsqrt", "rsqrt", "stablehlo.rsqrt"),
-    "max": ("aten.amax.default", "Max", "reduce_max", "stablehlo.reduce stablehlo.maximum"),
-    "sum": ("aten.sum.dim_IntList", "Sum", "reduce_sum", "stablehlo.reduce stablehlo.add"),
-}
-CALLED = {op: operation for operation, ops in SAME.items() for op in ops}
-PARAMETERS = ("placeholder", "Placeholder", "parameter", "argument")
+def operations():
+    """What each of the four languages calls an operation: a dict from their words to one of your own."""
+    ### BEGIN SOLUTION
+    same = """
+        matmul aten.mm.default MatMul dot_general stablehlo.dot_general
+        add aten.add.Tensor AddV2 add stablehlo.add
+        sub aten.sub.Tensor Sub sub stablehlo.subtract
+        mul aten.mul.Tensor Mul mul stablehlo.multiply
+        div aten.div.Tensor RealDiv div stablehlo.divide
+        tanh aten.tanh.default Tanh tanh stablehlo.tanh
+        exp aten.exp.default Exp exp stablehlo.exponential
+        rsqrt aten.rsqrt.default Rsqrt rsqrt stablehlo.rsqrt
+        max aten.amax.default Max reduce_max stablehlo.reduce:stablehlo.maximum
+        sum aten.sum.dim_IntList Sum reduce_sum stablehlo.reduce:stablehlo.add
+    """
+    rows = [line.split() for line in same.strip().splitlines()]
+    return {word.replace(":", " "): ours for ours, *words in rows for word in words}
+    ### END SOLUTION
 
 
 def computing(nodes, numbers):
-    """The nodes that compute, by the number of their value."""
-    value, found = {}, {}
+    """The names of the nodes that compute, by the number of their value."""
+    ### BEGIN SOLUTION
+    called, value, found = operations(), {}, {}
     for node in nodes:
         operands = [value[name] for name in node["inputs"] if name in value]
-        operation = CALLED.get(node["op"])
-        if node["op"] in PARAMETERS:
+        operation = called.get(node["op"])
+        if node["op"] in ("placeholder", "Placeholder", "parameter", "argument"):
             value[node["name"]] = -1 - len(value)
         elif operation:
             operands = sorted(operands) if operation in ("add", "mul") else operands
@@ -1150,9 +1145,7 @@ def computing(nodes, numbers):
         elif operands:
             value[node["name"]] = operands[0]
     return found
-
-
-### END SOLUTION
+    ### END SOLUTION
 
 
 def match(left, right):
