@@ -407,7 +407,9 @@ compare(["sin", "tanh", "mul"], [(0,), (2,), (2, 3)], pair, root=4, wanted=[0])
 compare(["sin", "add", "mul", "sin"], [(0,), (2, 2), (3, 2), (1,)], pair, root=4, wanted=[0, 1])
 ### BEGIN HIDDEN TESTS
 three = [check.rng.normal(4) for _ in range(3)]
-compare(["add", "add", "mul"], [(0, 1), (3, 0), (4, 1)], three, root=5, wanted=[0, 1])  # add gives one tensor twice
+compare(
+    ["sin", "sin", "add", "mul"], [(1,), (0,), (0, 3), (5, 4)], three, root=6, wanted=[0, 1]
+)  # add: one tensor twice
 compare(["sin", "sin", "mul", "mul"], [(0,), (1,), (3, 4), (5, 2)], three, root=6, wanted=[1])  # 0 and 2 are frozen
 compare(["tanh", "sin", "sin"], [(0,), (3,), (3,)], three, root=4, wanted=[0, 1])  # the last entry is beside the way
 compare(["tanh"] + ["add"] * 12, [(0,), *[(i, i) for i in range(3, 15)]], three, root=15, wanted=[0])  # 4096 paths
