@@ -94,7 +94,7 @@ def _walk(title: str, order: list[str], inputs: Mapping[str, list[str]]) -> list
     if unknown or not order:
         raise ValueError(f"{title!r} visits {unknown[:1] or 'nothing'}; the entries are {', '.join(inputs)}")
     reached = {order[0]}
-    for name in reversed(inputs):
+    for name in reversed(list(inputs)):
         reached |= set(inputs[name]) if name in reached else set()
     expected = {name: sum(inputs[user].count(name) for user in inputs if user in reached) for name in reached}
     came = dict.fromkeys(expected, 0)

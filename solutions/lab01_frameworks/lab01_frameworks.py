@@ -185,9 +185,7 @@ class Strided:
 # %% look_strided
 x = Strided(list(range(12)), (3, 4), (4, 1))
 mine = x.slice(0, None, None, -1).permute(1, 0)
-viz.view_explorer(
-    {"x": (x.shape, x.strides, x.offset), "upside down, transposed": (mine.shape, mine.strides, mine.offset)}, size=12
-)
+viz.view_explorer({"x": (x.shape, x.strides, x.offset), "mine": (mine.shape, mine.strides, mine.offset)}, size=12)
 
 
 # %% test_strided tags=["test", "core"] points=15 hours=1.5
@@ -287,7 +285,7 @@ viz.tape_replay(
 # **Your task.** `Tape`. Values live in numbered **slots**; `value(slot)` is given.
 # * `input(value)` stores a value and returns its slot: 0, 1, 2, …
 # * `apply(forward, vjp, *slots)` calls `forward(*values)` once, stores the result in a new slot, and returns that slot. `vjp(gradient, *values)` returns a tuple: a gradient for each input.
-# * `backward(slot, gradient, wanted)` returns a list: for each slot in `wanted` its gradient, or None where none arrives. `gradient` is that of `slot`.
+# * `backward(slot, gradient, wanted)` returns a list: for each slot in `wanted` (inputs or results) its gradient, or None where none arrives. `gradient` is that of `slot`.
 # * Each entry's `vjp` is called **once, with the whole gradient** of its result, later entries first. It is **not** called at all if no gradient reaches the entry, or if no wanted slot lies behind it: frozen layers cost nothing.
 # * Gradients that a `vjp` returned are not modified. (The VJP of a + b may return one tensor twice.) `backward` may be called again, and then says the same.
 #
@@ -301,7 +299,7 @@ viz.tape_replay(
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# A dict from slot to gradient. For each entry from the last: skip it if its slot has no gradient or does not matter; else call `vjp` and, for each input, put the new gradient in, or `old + new` (a new tensor; `old += new` would write into what a vjp gave you).
+# A dict from slot to gradient. For each entry from the last: skip it if its slot has no gradient, or if none of its inputs matters; else call `vjp` and, for each input, put the new gradient in, or `old + new` (a new tensor; `old += new` would write into what a vjp gave you).
 # </details>
 
 
@@ -335,7 +333,7 @@ class Tape:
                 matters.add(out)
         gradients = {slot: gradient}
         for vjp, slots, out in reversed(self.entries):
-            if out not in gradients or out not in matters:
+            if out not in gradients or not matters.intersection(slots):
                 continue
             arriving = vjp(gradients[out], *[self.values[s] for s in slots])
             for s, new in zip(slots, arriving, strict=True):
@@ -396,9 +394,7 @@ def compare(kinds, sources, inputs, root, wanted):
         reached |= set(uses) if entry + first in reached else set()
     for entry, uses in enumerate(sources):
         matters |= {entry + first} if matters & set(uses) else set()
-    order = [e for e in reversed(range(len(kinds))) if e + first in reached & matters]
-    if not set(wanted) <= set(range(first)):  # an entry that is itself wanted is visited only for what lies behind it
-        order = [e for e in order if set(sources[e]) & matters]
+    order = [e for e in reversed(range(len(kinds))) if e + first in reached and matters & set(sources[e])]
     for _ in range(2):
         visits.clear()
         got = tape.backward(slots[root], seed, [slots[w] for w in wanted])
@@ -421,6 +417,7 @@ compare(
 )  # add: one tensor twice
 compare(["sin", "sin", "mul", "mul"], [(0,), (1,), (3, 4), (5, 2)], three, root=6, wanted=[1])  # 0 and 2 are frozen
 compare(["tanh", "sin", "sin"], [(0,), (3,), (3,)], three, root=4, wanted=[0, 1])  # the last entry is beside the way
+compare(["sin", "tanh", "mul"], [(0,), (3,), (4, 3)], three, root=5, wanted=[3, 1])  # nothing wanted behind sin
 compare(["tanh"] + ["add"] * 12, [(0,), *[(i, i) for i in range(3, 15)]], three, root=15, wanted=[0])  # 4096 paths
 for _ in range(3):
     kinds, sources = [], []
@@ -821,7 +818,7 @@ print(f"torch.compile, with the if: {told.graph_count} graphs, {told.graph_break
 #
 # **t = a · ops + b · bytes**
 #
-# `a` is the overhead of a call in seconds, `1 / b` the bandwidth. Below a certain size the first term is the larger, and neither a faster GPU nor a better kernel helps: only fewer calls do.
+# `a` is the overhead of a call in seconds, `1 / b` the bandwidth. Below a certain size the first term is the larger, and neither a faster GPU nor a better kernel helps: only fewer or cheaper calls do.
 #
 # Here are calls of `torch.add(x, y)`, measured on this machine (about 1 s). Sizes and bars are logarithmic. Where does the line bend?
 
@@ -1064,7 +1061,7 @@ for ir in ("tensorflow", "jaxpr", "stablehlo", "hlo"):
     except ImportError:
         source = f"stored, {CAPTURES['versions'][ir]}"
     if ir != "hlo":
-        lines = [line.split(" : ")[0][:110] for line in captured[ir]["text"].strip().splitlines()]  # without long types
+        lines = [line.split(" : ")[0][:100] for line in captured[ir]["text"].strip().splitlines()]  # without long types
         print(f"--- {ir} ({source})", *lines, "", sep="\n")
 steps = [line.replace("torch.ops.", "") for line in captured["aten"]["text"].splitlines() if "call_function" in line]
 print(f"--- aten (stored, {CAPTURES['versions']['aten']})", *(s.replace(", kwargs = {}", "") for s in steps), sep="\n")
@@ -1211,7 +1208,7 @@ for function, (one, other) in itertools.product(functions, itertools.permutation
 # %% [markdown]
 # ### What the compiler leaves of it
 #
-# The fifth language is XLA's HLO, after optimisation for a CPU. One line is one call now, and a **fusion** holds several operations.
+# The fifth language is XLA's HLO, after optimisation for a CPU. About one line is one call now, and a **fusion** holds several operations.
 
 # %% look_hlo
 eager = [n for n in CAPTURES["functions"]["normed"]["aten"]["nodes"] if n["op"] != "placeholder"]
@@ -1388,7 +1385,7 @@ for batch in (4, 4096):
 # %% [markdown]
 # ## What to take along
 #
-# * A view is three small tuples. A reshape is free exactly when strides can say it.
+# * A view is a shape, strides and an offset. A reshape is free exactly when strides can say it.
 # * A backward pass walks the tape once, and skips what nobody asked for.
 # * One name, many functions: the order of the keys is the meaning.
 # * A captured graph is right under its guards, and for nothing else.
