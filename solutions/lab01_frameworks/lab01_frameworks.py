@@ -652,7 +652,7 @@ with Show():
 # * `"output"`: the name of the result;
 # * `"guards"`: `(name, value)` for each number that left the graph, in order: the graph is right **as long as** these tensors have these values. They are no nodes.
 #
-# Programs return one tensor, modify nothing in place, and every operation has one result.
+# Programs are given as text (`Program`), so that the checker can run the same one on its own side. They return one tensor and modify nothing in place; every operation has one result.
 #
 # <details><summary>Hint 1: what to write, and where</summary>
 #
