@@ -376,7 +376,7 @@ def counted(tape, name, visits, entry, *slots):
     return tape.apply(run, noted, *slots)
 
 
-def compare(kinds, sources, inputs, root, wanted):
+def compare(kinds, sources, inputs, root, wanted, order):
     """Build one graph on a Tape and in torch; compare gradients and visits."""
     tape, visits = Tape(), []
     leaves = [x.clone().requires_grad_() for x in inputs]
@@ -386,15 +386,9 @@ def compare(kinds, sources, inputs, root, wanted):
         tensors.append(OPERATIONS[kind][0](*[tensors[u] for u in uses]))
     check.equal(slots, list(range(len(slots))), name="the slots")
     check.equal(visits, list(range(len(kinds))), name="the entries whose forward was called, in order")
-    seed, first = check.rng.normal(*inputs[0].shape).cpu(), len(inputs)
+    seed = check.rng.normal(*inputs[0].shape).cpu().to(inputs[0].dtype)
     asked = [tensors[w] for w in wanted]
     expected = torch.autograd.grad(tensors[root], asked, seed, allow_unused=True)
-    reached, matters = {root}, set(wanted)
-    for entry, uses in reversed(list(enumerate(sources))):
-        reached |= set(uses) if entry + first in reached else set()
-    for entry, uses in enumerate(sources):
-        matters |= {entry + first} if matters & set(uses) else set()
-    order = [e for e in reversed(range(len(kinds))) if e + first in reached and matters & set(sources[e])]
     for _ in range(2):
         visits.clear()
         got = tape.backward(slots[root], seed, [slots[w] for w in wanted])
@@ -407,18 +401,31 @@ def compare(kinds, sources, inputs, root, wanted):
 
 
 pair = [check.rng.normal(3).cpu(), check.rng.normal(3).cpu()]
-compare(["tanh", "mul", "add"], [(0,), (2, 0), (3, 1)], pair, root=4, wanted=[0, 1])
-compare(["sin", "tanh", "mul"], [(0,), (2,), (2, 3)], pair, root=4, wanted=[0])
-compare(["sin", "add", "mul", "sin"], [(0,), (2, 2), (3, 2), (1,)], pair, root=4, wanted=[0, 1])
+compare(["tanh", "mul", "add"], [(0,), (2, 0), (3, 1)], pair, root=4, wanted=[0, 1], order=[2, 1, 0])
+compare(["sin", "tanh", "mul"], [(0,), (2,), (2, 3)], pair, root=4, wanted=[0], order=[2, 1, 0])
+compare(["sin", "add", "mul", "sin"], [(0,), (2, 2), (3, 2), (1,)], pair, root=4, wanted=[0, 1], order=[2, 1, 0])
 ### BEGIN HIDDEN TESTS
-three = [check.rng.normal(4).cpu() for _ in range(3)]
-compare(
-    ["sin", "sin", "add", "mul"], [(1,), (0,), (0, 3), (5, 4)], three, root=6, wanted=[0, 1]
+three = [check.rng.normal(4, dtype=torch.float64).cpu() for _ in range(3)]
+
+
+def visits_of_three(kinds, sources, root, wanted):
+    """Compare a graph with three inputs; its entries are visited if reached from the root and before something wanted."""
+    reached, matters = {root}, set(wanted)
+    for entry, uses in reversed(list(enumerate(sources))):
+        reached |= set(uses) if entry + 3 in reached else set()
+    for entry, uses in enumerate(sources):
+        matters |= {entry + 3} if matters & set(uses) else set()
+    order = [e for e in reversed(range(len(kinds))) if e + 3 in reached and matters & set(sources[e])]
+    compare(kinds, sources, three, root, wanted, order)
+
+
+visits_of_three(
+    ["sin", "sin", "add", "mul"], [(1,), (0,), (0, 3), (5, 4)], root=6, wanted=[0, 1]
 )  # add: one tensor twice
-compare(["sin", "sin", "mul", "mul"], [(0,), (1,), (3, 4), (5, 2)], three, root=6, wanted=[1])  # 0 and 2 are frozen
-compare(["tanh", "sin", "sin"], [(0,), (3,), (3,)], three, root=4, wanted=[0, 1])  # the last entry is beside the way
-compare(["sin", "tanh", "mul"], [(0,), (3,), (4, 3)], three, root=5, wanted=[3, 1])  # nothing wanted behind sin
-compare(["tanh"] + ["add"] * 12, [(0,), *[(i, i) for i in range(3, 15)]], three, root=15, wanted=[0])  # 4096 paths
+visits_of_three(["sin", "sin", "mul", "mul"], [(0,), (1,), (3, 4), (5, 2)], root=6, wanted=[1])  # 0 and 2 are frozen
+visits_of_three(["tanh", "sin", "sin"], [(0,), (3,), (3,)], root=4, wanted=[0, 1])  # the last entry is beside the way
+visits_of_three(["sin", "tanh", "mul"], [(0,), (3,), (4, 3)], root=5, wanted=[3, 1])  # nothing wanted behind sin
+visits_of_three(["tanh"] + ["add"] * 12, [(0,), *[(i, i) for i in range(3, 15)]], root=15, wanted=[0])  # 4096 paths
 for _ in range(3):
     kinds, sources = [], []
     for entry in range(12):
@@ -427,8 +434,8 @@ for _ in range(3):
         sources.append(
             tuple(check.rng.choice(max(0, entry - 3), entry + 3) for _ in range(2 if kind in ("add", "mul") else 1))
         )
-    compare(kinds, sources, three, root=14, wanted=[0, 1, 2])
-    compare(kinds, sources, three, root=14, wanted=[1])
+    visits_of_three(kinds, sources, root=14, wanted=[0, 1, 2])
+    visits_of_three(kinds, sources, root=14, wanted=[1])
 ### END HIDDEN TESTS
 
 # %% [markdown]
