@@ -61,13 +61,14 @@ def run_in_subprocess(
     RuntimeError
         The process died or took too long; the message holds the end of its output.
     """
-    command = [sys.executable, "-m", "autograder.run", str(lab.path), f"--variant-seconds={variant_seconds}"]
+    path = lab.path.resolve()
+    command = [sys.executable, "-m", "autograder.run", str(path), f"--variant-seconds={variant_seconds}"]
     if not variants:
         command.append("--solution-only")
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    imports = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    how = {"env": os.environ | {"PYTHONPATH": imports, "OMP_NUM_THREADS": "1"}, "cwd": path.parent}  # with its assets
     try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(command, **how, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"{lab.name} did not finish within {seconds:.0f} s") from None
     if done.returncode:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.systolic import systolic_array
+    from lablib.viz.tapes import tape_replay
     from lablib.viz.tiles import tile_order
+    from lablib.viz.views import view_explorer
     from lablib.viz.waveforms import waveform
 
 __all__ = [
@@ -45,8 +47,10 @@ __all__ = [
     "resource_bars",
     "roofline",
     "systolic_array",
+    "tape_replay",
     "tile_order",
     "traffic_bars",
+    "view_explorer",
     "waveform",
 ]
 
@@ -62,8 +66,10 @@ _MODULE_OF = {
     "resource_bars": "resources",
     "roofline": "rooflines",
     "systolic_array": "systolic",
+    "tape_replay": "tapes",
     "tile_order": "tiles",
     "traffic_bars": "bars",
+    "view_explorer": "views",
     "waveform": "waveforms",
 }
 

@@ -57,6 +57,16 @@ def test_solution_passes_and_cells_can_be_inspected_and_pickled(odd) -> None:
     assert not variants.solution_complaint(lab, report)
 
 
+def test_cells_find_the_assets_beside_the_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = TINY.replace("import math\n", "import math\nassert open('assets/note.txt').read() == 'here'\n")
+    path = write_lab(tmp_path, text=text, wrong={})
+    (path.parent / "assets").mkdir()
+    (path.parent / "assets" / "note.txt").write_text("here")
+    monkeypatch.chdir(tmp_path)
+    report = run_in_subprocess(master.load(path.relative_to(tmp_path)), variants=False)
+    assert report.cell_errors == {}
+
+
 def test_blank_and_stubs_fail_with_their_sentence(odd) -> None:
     _, report = odd
     assert {name: o.passed for name, o in report.variants["blank"].items()} == {

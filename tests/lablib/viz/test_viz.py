@@ -41,7 +41,7 @@ def test_every_public_name_is_a_function_that_no_module_shadows():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AttributeError, match=r"no 'heatmap'.*roofline, systolic_array, tile_order"):
+    with pytest.raises(AttributeError, match=r"no 'heatmap'.*tile_order, traffic_bars"):
         viz.heatmap  # noqa: B018
 
 
@@ -83,6 +83,8 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.memory_map(softmax_trace),
         viz.tile_order([(0, 0), (0, 1)], grid=(1, 2), in_flight=1),
         viz.roofline([], [roof]),
+        viz.tape_replay([{"name": "y", "inputs": ["x"]}]),
+        viz.view_explorer({"x": ((2, 3), (3, 1), 0)}, size=6),
         viz.traffic_bars(BARS),
         viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
