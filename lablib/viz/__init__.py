@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
+    from lablib.viz.layer_rooflines import layer_roofline
     from lablib.viz.memory import memory_map
     from lablib.viz.programs import program_grid
+    from lablib.viz.receptive_fields import receptive_field
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.tiles import tile_order
@@ -31,8 +33,10 @@ __all__ = [
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "layer_roofline",
     "memory_map",
     "program_grid",
+    "receptive_field",
     "roofline",
     "tile_order",
     "traffic_bars",
@@ -42,8 +46,10 @@ _MODULE_OF = {
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "layer_roofline": "layer_rooflines",
     "memory_map": "memory",
     "program_grid": "programs",
+    "receptive_field": "receptive_fields",
     "roofline": "rooflines",
     "tile_order": "tiles",
     "traffic_bars": "bars",
