@@ -8,27 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lablib.viz.grids import add_axes, arrange, axis_names
+from lablib.viz.grids import Layout, add_axes, axis_names
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
-from lablib.viz.style import BLUE, CARD, FAINT, MARGIN, PALE_BLUE, card, graph_objects, heading
+from lablib.viz.style import BLUE, CARD, FAINT, MARGIN, PALE_BLUE, WIDTH, card, graph_objects, heading
 from lablib.viz.units import percent, plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _TOP = 92
+_GAP, _CAPTION = 36, 26  # px between frames, and above each for its name
+_ABREAST = 4  # frames in a row
 
 
 def receptive_field(layers: Sequence[Mapping[str, Any]], size: Sequence[int]) -> Picture:
     """Draw what the middle output of a stack of layers sees of its input, with a slider for the depth.
 
-    A shade is the number of paths from a pixel to that output, as a share of the most that any pixel has. Padding is
-    half a kernel on every side.
+    A shade is the number of paths from a pixel to that output, as a share of the most that any pixel has.
 
     Parameters
     ----------
     layers
-        From the input on, one dict a layer: ``name``, ``kernel`` and ``stride``, each a tuple of one int an axis.
+        From the input on, one dict a layer: ``name``, ``kernel`` and ``stride``, each a tuple of one int an axis, and
+        ``padding``, which is half a kernel unless given.
     size
         Of the input: ``(height, width)``, or ``(frames, height, width)``.
 
@@ -71,19 +73,27 @@ def _check(layers: Sequence[Mapping[str, Any]], size: Sequence[int]) -> None:
 
 def _paths(layers: Sequence[Mapping[str, Any]], size: Sequence[int]) -> list[np.ndarray]:
     """Paths from each place of the input to the middle output, axis by axis: those of a pixel are the product."""
-    return [_axis_paths([(layer["kernel"][a], layer["stride"][a]) for layer in layers], n) for a, n in enumerate(size)]
+    axes = range(len(size))
+    halves = [tuple(k // 2 for k in layer["kernel"]) for layer in layers]
+    paddings = [layer.get("padding", half) for layer, half in zip(layers, halves, strict=True)]
+    along = [
+        [(layer["kernel"][a], layer["stride"][a], padding[a]) for layer, padding in zip(layers, paddings, strict=True)]
+        for a in axes
+    ]
+    return [_axis_paths(along[a], size[a]) for a in axes]
 
 
-def _axis_paths(layers: Sequence[tuple[int, int]], n: int) -> np.ndarray:
+def _axis_paths(layers: Sequence[tuple[int, int, int]], n: int) -> np.ndarray:
+    """Paths along one axis of ``n`` places, through layers of (kernel, stride, padding)."""
     lengths = [n]
-    for kernel, stride in layers:
-        lengths.append((lengths[-1] + 2 * (kernel // 2) - kernel) // stride + 1)
+    for kernel, stride, padding in layers:
+        lengths.append((lengths[-1] + 2 * padding - kernel) // stride + 1)
     counts = np.zeros(lengths[-1])
     counts[lengths[-1] // 2] = 1
-    for (kernel, stride), length in zip(reversed(layers), reversed(lengths[:-1]), strict=True):
+    for (kernel, stride, padding), length in zip(reversed(layers), reversed(lengths[:-1]), strict=True):
         below = np.zeros(length)
         for place in np.flatnonzero(counts):
-            first = place * stride - kernel // 2
+            first = place * stride - padding
             below[max(0, first) : max(0, first + kernel)] += counts[place]
         counts = below
     return counts
@@ -106,7 +116,7 @@ def _draw(layers: Sequence[Mapping[str, Any]], paths: Sequence[list[np.ndarray]]
     go = graph_objects()
     frames, (rows, cols) = (1 if len(size) == 2 else size[0]), size[-2:]
     shapes = [(rows, cols)] * frames
-    layout = arrange(shapes, tallest=360, largest_cell=14)
+    layout = _beside(frames, rows, cols)
     bottom = 36 + SLIDER_HEIGHT
     height = round(_TOP + layout.height + bottom)
     title = "Which part of the input does one output see?"
@@ -126,8 +136,19 @@ def _draw(layers: Sequence[Mapping[str, Any]], paths: Sequence[list[np.ndarray]]
     return figure
 
 
+def _beside(frames: int, rows: int, cols: int) -> Layout:
+    """Where the frames go: in rows of as many as leave the fewest places empty."""
+    down = -(-frames // _ABREAST)
+    across = -(-frames // down)
+    width = WIDTH - 2 * MARGIN
+    cell = min((width - _GAP * (across - 1)) / (across * cols), (440 / down - _CAPTION) / rows, 14)
+    step_x, step_y = cols * cell + _GAP, rows * cell + _CAPTION + _GAP / 2
+    corners = tuple((i % across * step_x, _CAPTION + i // across * step_y) for i in range(frames))
+    return Layout(cell, width, down * step_y - _GAP / 2, corners)
+
+
 def _sentence(depth: int, layer: Mapping[str, Any], seen: Sequence[np.ndarray]) -> str:
-    axes = ("height", "width") if len(seen) == 2 else ("frames", "height", "width")
+    axes = ("rows", "columns") if len(seen) == 2 else ("frames", "rows", "columns")
     spans = ", ".join(
         f"{span} of {len(counts)} {axis}" for span, counts, axis in zip(_seen(seen), seen, axes, strict=True)
     )

@@ -9,9 +9,11 @@ from lablib import viz
 from lablib.viz.receptive_fields import _axis_paths, _seen
 
 
-@pytest.mark.parametrize("layers", [[(3, 1)], [(3, 2), (3, 1)], [(5, 2), (3, 2), (3, 2)], [(1, 1), (3, 3)]])
+@pytest.mark.parametrize(
+    "layers", [[(3, 1, 1)], [(3, 2, 1), (3, 1, 1)], [(5, 2, 2), (3, 2, 1), (3, 2, 1)], [(2, 2, 0), (3, 3, 0)]]
+)
 def test_paths_are_what_autograd_counts(layers):
-    stack = nn.Sequential(*(nn.Conv1d(1, 1, k, s, k // 2, bias=False) for k, s in layers))
+    stack = nn.Sequential(*(nn.Conv1d(1, 1, k, s, p, bias=False) for k, s, p in layers))
     for convolution in stack:
         nn.init.ones_(convolution.weight)
     x = torch.zeros(1, 1, 20, requires_grad=True)
@@ -29,7 +31,14 @@ def test_a_step_a_layer_and_a_panel_a_frame():
     assert seen == [[False, False, True, True, True, False], [False, True, True, True, True, True]]
     assert figure.frames[0].data[3].customdata[4, 4] == 1 and figure.frames[1].data[3].customdata[4, 4] == 27
     subtitle = figure.frames[1].layout.title.subtitle.text.replace("<br>", " ")
-    assert subtitle.startswith("2 layers, the last conv2 3 x 3 x 3: 5 of 6 frames, 5 of 8 height, 5 of 8 width")
+    assert subtitle.startswith("2 layers, the last conv2 3 x 3 x 3: 5 of 6 frames, 5 of 8 rows, 5 of 8 columns")
+
+
+def test_frames_stand_in_rows_and_inside_the_card():
+    layer = {"name": "pool", "kernel": (1, 2, 2), "stride": (1, 2, 2), "padding": (0, 0, 0)}
+    layout = viz.receptive_field([layer], (6, 16, 16)).figure.layout
+    assert layout.xaxis.domain == layout.xaxis4.domain and layout.xaxis3.domain[1] <= 1
+    assert layout.yaxis4.domain[1] < layout.yaxis.domain[0] and layout.yaxis4.domain[0] >= 0
 
 
 def test_a_kernel_with_gaps_still_reaches_from_its_first_to_its_last_place():
