@@ -16,7 +16,7 @@
 # |---|---|
 # | Time | about 11 hours: core 10¾ h, stretch ¾ h (the diagnosis in 6) |
 # | Needs | lab00, or: you know what strides and a view are. Section 5 trains with PyTorch |
-# | Machine | any, no GPU needed. The two training cells take about 8 s and 2 s, all others less than 5 s |
+# | Machine | any, no GPU needed. The check of digits takes about 5 s, everything else less |
 # | Grading | about 8 core-seconds, because it trains your networks again |
 # | Points | 100 |
 
@@ -48,7 +48,7 @@ PRODUCTS = {"mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot"}
 
 def check_products(seen, count, flops):
     """Assert how many matrix products a call ran, what they cost, and that nothing else did their work."""
-    ready = sorted(set(seen.torch_ops) & {"convolution", "im2col", "_scaled_dot_product_flash_attention_for_cpu"})
+    ready = [name for name in seen.torch_ops if any(part in name for part in ("conv", "im2col", "attention"))]
     assert not ready, f"it calls torch's own {', '.join(ready)}; write that part from views and matrix products."
     ran = [name for name in seen.torch_ops if name in PRODUCTS]
     assert len(ran) == count, f"it runs {len(ran)} matrix products ({', '.join(ran) or 'none'}), expected {count}."
