@@ -87,7 +87,7 @@ print(f"{view.numel()} elements on {image.numel()} places, same memory: {same}")
 # By hand: n = 7, k = 3, s = 2, d = 2. A window spans 5 places; it can start at 0 and at 2. Two windows: ⌊(7 − 4 − 1) / 2⌋ + 1 = 2.
 #
 # **Your task.** `windows(x, kernel, stride, dilation)` returns a **view** of `x`: no byte is copied.
-# * `x`: shape (B, C, H, W), any dtype, **any strides**: it may be a slice, or have its channels last.
+# * `x`: shape (B, C, H, W), float32, **any strides**: it may be a slice, or have its channels last.
 # * `kernel`, `stride`, `dilation`: pairs of ints, for height and width. No padding.
 # * The view has shape (B, C, kernel[0], kernel[1], windows down, windows across).
 #
