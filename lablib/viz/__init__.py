@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
+    from lablib.viz.layer_rooflines import layer_roofline
     from lablib.viz.memory import memory_map
     from lablib.viz.pareto import latency_area
     from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
     from lablib.viz.ratios import ratio_bars
+    from lablib.viz.receptive_fields import receptive_field
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
@@ -40,10 +42,12 @@ __all__ = [
     "compile_stages",
     "configuration_table",
     "latency_area",
+    "layer_roofline",
     "memory_map",
     "pipeline",
     "program_grid",
     "ratio_bars",
+    "receptive_field",
     "resource_bars",
     "roofline",
     "systolic_array",
@@ -59,10 +63,12 @@ _MODULE_OF = {
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
     "latency_area": "pareto",
+    "layer_roofline": "layer_rooflines",
     "memory_map": "memory",
     "pipeline": "pipelines",
     "program_grid": "programs",
     "ratio_bars": "ratios",
+    "receptive_field": "receptive_fields",
     "resource_bars": "resources",
     "roofline": "rooflines",
     "systolic_array": "systolic",
