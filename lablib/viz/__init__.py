@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
+    from lablib.viz.images import image_steps
+    from lablib.viz.latent import code_plane
     from lablib.viz.memory import memory_map
     from lablib.viz.programs import program_grid
     from lablib.viz.rooflines import roofline
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from lablib.viz.tiles import tile_order
 
 __all__ = [
+    "code_plane",
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "image_steps",
     "memory_map",
     "program_grid",
     "roofline",
@@ -39,9 +43,11 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "code_plane": "latent",
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "image_steps": "images",
     "memory_map": "memory",
     "program_grid": "programs",
     "roofline": "rooflines",

@@ -72,6 +72,7 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.traffic_bars(BARS),
         viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
+        viz.image_steps([[[[0.0, 1.0]]]], ["0"], title="Which?"),
     ]
     for picture in pictures:
         assert picture.figure.layout.width <= 840
@@ -81,6 +82,7 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
 
 def test_the_widgets_script_and_style_travel_with_the_package():
     folder = Path(viz.__file__).parent
-    assert (folder / "stage_viewer.js").is_file() and (folder / "stage_viewer.css").is_file()
+    for name in ("stage_viewer", "latent"):
+        assert (folder / f"{name}.js").is_file() and (folder / f"{name}.css").is_file()
     pyproject = (folder.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"*.js"' in pyproject and '"*.css"' in pyproject
