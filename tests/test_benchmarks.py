@@ -26,6 +26,12 @@ def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
+def test_lab04_shows_the_newest_measurement(repository: Path) -> None:
+    newest = sorted((repository / "benchmarks/results").glob("*-diffusion-steps.json"))[-1]
+    shown = repository / "solutions/lab04_generative_models/assets/steps.json"
+    assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
+
+
 def test_a_result_names_its_machine_and_versions(repository: Path) -> None:
     for path in (repository / "benchmarks/results").glob("*.json"):
         result = json.loads(path.read_text())
