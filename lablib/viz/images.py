@@ -130,7 +130,7 @@ def _draw(
     plain = {"showgrid": False, "showticklabels": False, "fixedrange": True}
     full = WIDTH - left - MARGIN
     figure.update_xaxes(**plain, range=[-0.5, across - 0.5], domain=[0, min(1, cell * across / full)])
-    figure.update_yaxes(**plain, range=[down - 0.5, -0.5], domain=[1 - cell * down / axes_height, 1])
+    figure.update_yaxes(**plain, range=[down - 0.5, -0.5], domain=[max(0.0, 1 - cell * down / axes_height), 1])
     _name_rows(figure, rows, down)
     if curve is not None:
         _add_curve(figure, curve, 1 - (_CURVE - 64) / full)

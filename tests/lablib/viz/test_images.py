@@ -73,3 +73,10 @@ def test_bad_input_is_refused_in_a_sentence(arguments, sentence):
     given = {"images": np.zeros((2, 3, 8, 8)), "labels": ["0", "1"], "title": "Which?", **arguments}
     with pytest.raises(ValueError, match=sentence):
         viz.image_steps(**given)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 30])
+def test_any_number_of_images_fits(count):
+    picture = viz.image_steps(np.zeros((2, count, 8, 8)), ["0", "1"], title="Which?")
+    domains = picture.figure.layout.xaxis.domain, picture.figure.layout.yaxis.domain
+    assert all(0 <= low < high <= 1 for low, high in domains)
