@@ -416,7 +416,7 @@ check.close(found, expected, name="a pixel of 1, noise of 2, from 0 to 2, from 1
 first, near = check.rng.integers(0, 30, 6), check.rng.integers(0, 60, 24)
 for x, s, t, taken in [
     (check.rng.normal(6, 1, 17, 23), first, first + check.rng.integers(0, 30, 6), 0.05),
-    (torch.zeros(24, 1, 17, 13), near, near + 1, 1e-3),  # noise alone, with small weights
+    (torch.zeros(24, 1, 17, 13), near, near + 1, 2e-4),  # noise alone, with small weights
 ]:
     schedule, noise = random_levels(60, taken), check.rng.normal(*x.shape)
     most = 3 * x.nbytes + 256 * len(x)
@@ -604,7 +604,7 @@ assert 4 <= operations <= 60, f"step_back of 64 images takes {operations} torch 
 # %% [markdown]
 # ### Requests of different lengths
 #
-# A service gets requests: one user wants a draft in 5 steps, another a fine image in 50. A pass of the network with one image costs nearly as much as one with several, since it reads the same weights and launches the same operations. The network takes a t for each image. So put
+# A service gets requests: one user wants a draft in 5 steps, another a fine image in 50. One pass with several images costs less than as many passes with one: weights are read once, and operations started once (you will measure it below). The network takes a t for each image. So put
 # all requests that are not done into **one pass**, and let those that are done leave the batch. (Language models are served like this too, token by token: lab17 builds that.)
 #
 # ```text
