@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
+    from lablib.viz.images import image_steps
+    from lablib.viz.latent import code_plane
     from lablib.viz.layer_rooflines import layer_roofline
     from lablib.viz.memory import memory_map
     from lablib.viz.pareto import latency_area
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     from lablib.viz.waveforms import waveform
 
 __all__ = [
+    "code_plane",
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "image_steps",
     "latency_area",
     "layer_roofline",
     "memory_map",
@@ -59,9 +63,11 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "code_plane": "latent",
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "image_steps": "images",
     "latency_area": "pareto",
     "layer_roofline": "layer_rooflines",
     "memory_map": "memory",

@@ -90,6 +90,7 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
         viz.resource_bars(placed, part_of("hx1k")),
         viz.latency_area({1: placed}),
+        viz.image_steps([[[[0.0, 1.0]]]], ["0"], title="Which?"),
     ]
     for picture in pictures:
         assert picture.figure.layout.width <= 840
