@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.strides import view_explorer
     from lablib.viz.systolic import systolic_array
     from lablib.viz.tapes import tape_replay
     from lablib.viz.tiles import tile_order
-    from lablib.viz.views import view_explorer
     from lablib.viz.waveforms import waveform
 
 __all__ = [
@@ -81,7 +81,7 @@ _MODULE_OF = {
     "tape_replay": "tapes",
     "tile_order": "tiles",
     "traffic_bars": "bars",
-    "view_explorer": "views",
+    "view_explorer": "strides",
     "waveform": "waveforms",
 }
 

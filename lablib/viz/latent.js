@@ -4,14 +4,6 @@ const SVG = "http://www.w3.org/2000/svg";
 const PLANE = 380; // px, each side
 const PIXEL = 22; // px, of the decoded image
 
-function element(tag, className = "", text = "", attributes = {}) {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
-
 function drawn(tag, attributes, text = "") {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -24,9 +16,8 @@ class Plane {
     this.content = content;
     this.levels = Uint8Array.from(atob(content.levels), (character) => character.charCodeAt(0));
     this.column = this.row = Math.floor(content.side / 2);
-    this.box = element("div", "lab-plane", "", { role: "group", "aria-label": "Plane of codes" });
-    this.box.append(element("h3", "", "Which image does a code decode to?"));
-    this.box.append(element("div", "sub", "Drag the ring, or use the arrow keys. Each small number is a test image at the mean of its code."));
+    this.box = card("Plane of codes", content.title, "Drag the ring, or use the arrow keys. Each small number is a test image at the mean of its code.");
+    this.box.classList.add("lab-plane");
     const panes = element("div", "panes");
     panes.append(this.buildPlane(), this.buildImage());
     this.status = element("div", "status", "", { role: "status", "aria-live": "polite" });
@@ -97,11 +88,8 @@ class Plane {
 
   step(event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    // JupyterLab takes single keys for commands: none is to go there from here.
-    if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
     if (!move) return;
-    event.preventDefault();
-    event.stopPropagation();
+    keep(event);
     const last = this.content.side - 1;
     this.column = Math.max(0, Math.min(last, this.column + move[0]));
     this.row = Math.max(0, Math.min(last, this.row + move[1]));

@@ -3,78 +3,27 @@
 from __future__ import annotations
 
 import base64
-import html
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lablib.viz.style import CARD, FONT, INK, MUTED, RULE
+from lablib.viz.svg import node, paint, text, titled
 from lablib.viz.units import plural
+from lablib.viz.view import View, read
 
-try:
-    import anywidget
-    import traitlets
-except ImportError as error:
-    raise ImportError(
-        "viz.code_plane is an anywidget, which is not installed here: run `pip install anywidget`, "
-        "then restart the kernel."
-    ) from error
-
-_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>
-<body style="margin: 0; padding: 24px; background: #fff"><div id="widget"></div>
-<script type="application/json" id="content">{content}</script>
-<script type="module">{script}
-const content = JSON.parse(document.getElementById("content").textContent);
-widget.render({{ model: {{ get: () => content }}, el: document.getElementById("widget") }});
-</script></body></html>
-"""
+_TITLE = "Which image does a code decode to?"
 _STILL = 9  # images on each side of the picture that stands still
 _PIXEL = 5
+_LEFT = 48
+_FAINTEST = 12  # level below which a pixel is left out of it
 
 
-class CodePlane(anywidget.AnyWidget):
-    """The widget that `code_plane` returns.
+class CodePlane(View):
+    """The widget that `code_plane` returns; its summary says how large the plane is and how many images lie outside."""
 
-    Attributes
-    ----------
-    content : dict
-        What is shown, as the script reads it.
-    summary : str
-        The plane in words; also the ``repr``.
-    picture : str
-        The plane as a sheet of decoded images, as SVG: what a page shows that runs no widgets.
-    """
-
-    _esm = _SCRIPT
-    _css = _STYLE
-    content = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, content: dict[str, Any], summary: str, picture: str) -> None:
-        super().__init__(content=content)
-        self.summary, self.picture = summary, picture
-
-    def __repr__(self) -> str:
-        return self.summary
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Display as a widget; the picture and the summary are there for whoever cannot."""
-        displayed = super()._repr_mimebundle_(**options)
-        if displayed is None:
-            return None
-        bundle, metadata = displayed
-        return {**bundle, "image/svg+xml": self.picture, "text/plain": self.summary}, metadata
-
-    def to_html(self) -> str:
-        """Return a web page with the same view, which needs neither Python nor a network."""
-        script = _SCRIPT.replace("export default", "const widget =")
-        content = json.dumps(self.content).replace("</", "<\\/")
-        return _PAGE.format(title=html.escape(self.summary[:80]), style=_STYLE, content=content, script=script)
+    _esm = read("view.js", "latent.js")
+    _css = read("view.css", "latent.css")
 
 
 def code_plane(images: Any, codes: Any, labels: Sequence[int], reach: float = 3.0) -> CodePlane:
@@ -97,7 +46,7 @@ def code_plane(images: Any, codes: Any, labels: Sequence[int], reach: float = 3.
     Returns
     -------
     CodePlane
-        Displays in Jupyter; ``summary`` has it in words, ``to_html()`` gives a page of its own.
+        Displays in Jupyter; ``to_html()`` gives a page of its own, ``picture`` a sheet of decoded images as SVG.
 
     Raises
     ------
@@ -119,7 +68,7 @@ def code_plane(images: Any, codes: Any, labels: Sequence[int], reach: float = 3.
     levels = np.round(255 * np.clip(decoded, 0, 1)).astype(np.uint8)
     inside = np.abs(places).max(axis=1) <= reach
     content = {
-        "side": side, "height": height, "width": width, "reach": reach,
+        "title": _TITLE, "side": side, "height": height, "width": width, "reach": reach,
         "levels": base64.b64encode(levels.tobytes()).decode("ascii"),
         "points": [
             [round(float(x), 3), round(float(y), 3), int(label)]
@@ -131,33 +80,27 @@ def code_plane(images: Any, codes: Any, labels: Sequence[int], reach: float = 3.
         f"A plane of codes from {-reach:g} to {reach:g}, decoded at {side} x {side} points; "
         f"{plural(len(labels), 'encoded image')} of {plural(classes, 'class')}, {outside} outside the plane."
     )
-    return CodePlane(content, summary, _still(levels, summary, reach))
+    return CodePlane(content, summary, titled(_TITLE, summary, *_still(levels, reach)))
 
 
-def _still(levels: np.ndarray, summary: str, reach: float) -> str:
-    """The plane as a sheet of images, the axes' ends written beside it."""
+def _still(levels: np.ndarray, reach: float) -> tuple[str, float, float]:
+    """The plane as a sheet of images with the axes' ends written beside it, its width and its height."""
     side, _, height, width = levels.shape
     chosen = np.unique(np.linspace(0, side - 1, min(side, _STILL)).round().astype(int))
-    parts = []
-    for down, row in enumerate(chosen):
-        for across, column in enumerate(chosen):
-            left, top = 48 + across * (width + 1) * _PIXEL, 16 + down * (height + 1) * _PIXEL
-            for (y, x), level in np.ndenumerate(levels[row, column]):
-                if level > 12:
-                    opacity = round(float(level) / 255, 2)
-                    parts.append(
-                        f'<rect x="{left + x * _PIXEL}" y="{top + y * _PIXEL}" width="{_PIXEL}" height="{_PIXEL}" '
-                        f'fill="{INK}" fill-opacity="{opacity}"/>'
-                    )
-    wide, tall = 48 + len(chosen) * (width + 1) * _PIXEL, 16 + len(chosen) * (height + 1) * _PIXEL
-    label = f'fill="{MUTED}" font-size="12"'
-    parts += [
-        f'<text x="8" y="28" {label}>{reach:g}</text>', f'<text x="8" y="{tall - 8}" {label}>{-reach:g}</text>',
-        f'<text x="48" y="{tall + 14}" {label}>{-reach:g}</text>',
-        f'<text x="{wide - 8}" y="{tall + 14}" text-anchor="end" {label}>{reach:g}</text>',
+    pixels = [
+        node(
+            "rect", x=_LEFT + (across * (width + 1) + x) * _PIXEL, y=(down * (height + 1) + y) * _PIXEL,
+            width=_PIXEL, height=_PIXEL, fill_opacity=float(level) / 255,
+        )
+        for down, row in enumerate(chosen)
+        for across, column in enumerate(chosen)
+        for (y, x), level in np.ndenumerate(levels[row, column])
+        if level > _FAINTEST
     ]  # fmt: skip
-    box = f'<rect width="{wide + 16}" height="{tall + 28}" fill="{CARD}" stroke="{RULE}"/>'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(summary)}" width="{wide + 16}" '
-        f'height="{tall + 28}" viewBox="0 0 {wide + 16} {tall + 28}" font-family="{FONT}">{box}{"".join(parts)}</svg>'
-    )
+    wide, tall = _LEFT + len(chosen) * (width + 1) * _PIXEL, len(chosen) * (height + 1) * _PIXEL
+    ends = [
+        text(8, 12, f"{reach:g}", "muted"), text(8, tall - 8, f"{-reach:g}", "muted"),
+        text(_LEFT, tall + 14, f"{-reach:g}", "muted"),
+        text(wide - 8, tall + 14, f"{reach:g}", "muted", text_anchor="end"),
+    ]  # fmt: skip
+    return node("g", *pixels, fill=paint("ink")) + "".join(ends), float(max(wide + 16, 560)), float(tall + 28)

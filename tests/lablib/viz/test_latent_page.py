@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,28 +10,13 @@ import pytest
 
 from lablib import viz
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from tests.browser.notebook import browsing
-
+@pytest.fixture
+def page(show: Callable[[Any], Any]) -> Any:
     images = np.arange(25).reshape(5, 5, 1, 1) / 24
-    widget = viz.code_plane(images, [[1.5, 0.0], [-3.0, 3.0]], [7, 1])
-    path = tmp_path_factory.mktemp("page") / "plane.html"
-    path.write_text(widget.to_html(), encoding="utf-8")
-    faults: list[str] = []
-    with (
-        sync_api.sync_playwright() as playwright,
-        browsing(playwright, tmp_path_factory.mktemp("profile")) as context,
-    ):
-        shown = context.new_page()
-        shown.on("pageerror", lambda error: faults.append(str(error)))
-        shown.goto(path.as_uri())
-        yield shown
-    assert faults == []
+    return show(viz.code_plane(images, [[1.5, 0.0], [-3.0, 3.0]], [7, 1]))
 
 
 def pixel(page: Any) -> float:
@@ -54,3 +39,11 @@ def test_a_click_puts_the_point_and_the_edge_holds_it(page):
     page.keyboard.press("ArrowLeft")
     assert page.inner_text(".where") == "z = (-3.0, 3.0)"
     assert page.locator(".plane").get_attribute("aria-valuetext") == "z = (-3.0, 3.0)"
+
+
+def test_no_key_leaves_the_widget_for_jupyterlab(page):
+    page.evaluate("window.heard = []; addEventListener('keydown', event => heard.push(event.key))")
+    page.locator(".plane").focus()
+    for key in ("d", "ArrowRight"):
+        page.keyboard.press(key)
+    assert page.evaluate("heard") == []

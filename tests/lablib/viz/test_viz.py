@@ -23,6 +23,7 @@ WIDGETS = [
     viz.waveform(waves()),
     viz.pipeline(timeline()),
     viz.systolic_array(cells(np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]))),
+    viz.code_plane(np.zeros((3, 3, 8, 8)), [[0.0, 0.5]], [7]),
 ]
 BARS = [{"name": "a", "loads": 8, "stores": 8}]
 

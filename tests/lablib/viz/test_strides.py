@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lablib import viz
-from lablib.viz.views import _OFTEN, _ONCE, _UNREAD
+from lablib.viz.strides import _OFTEN, _ONCE, _UNREAD
 
 
 def test_a_view_shows_the_place_of_each_element_and_the_memory_how_often_it_is_read():
