@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lablib.viz.grids import BARE_AXIS
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
-from lablib.viz.style import CALM_BLUE, INK, MARGIN, MUTED, VERMILION, WIDTH, card, graph_objects, heading
+from lablib.viz.style import CALM_BLUE, FAINT, INK, MARGIN, MUTED, RULE, VERMILION, WIDTH, card, graph_objects, heading
 from lablib.viz.units import plural, si, three_digits
 
 if TYPE_CHECKING:
@@ -127,10 +128,9 @@ def _draw(
     figure = go.Figure(steps[start].traces)
     margin = {"l": left, "r": MARGIN, "t": _TOP, "b": bottom + SLIDER_HEIGHT}
     card(figure, title, said[start], height, margin=margin, showlegend=False)
-    plain = {"showgrid": False, "showticklabels": False, "fixedrange": True}
     full = WIDTH - left - MARGIN
-    figure.update_xaxes(**plain, range=[-0.5, across - 0.5], domain=[0, min(1, cell * across / full)])
-    figure.update_yaxes(**plain, range=[down - 0.5, -0.5], domain=[max(0.0, 1 - cell * down / axes_height), 1])
+    figure.update_xaxes(**BARE_AXIS, range=[-0.5, across - 0.5], domain=[0, min(1, cell * across / full)])
+    figure.update_yaxes(**BARE_AXIS, range=[down - 0.5, -0.5], domain=[max(0.0, 1 - cell * down / axes_height), 1])
     _name_rows(figure, rows, down)
     if curve is not None:
         _add_curve(figure, curve, 1 - (_CURVE - 64) / full)
@@ -142,7 +142,7 @@ def _draw(
 def _traces(sheet: np.ndarray, curve: Mapping[str, Any] | None, index: int) -> list[Any]:
     go = graph_objects()
     grey = go.Heatmap(
-        z=sheet, zmin=0, zmax=1, colorscale=[[0, "#F2F5F7"], [1, INK]], showscale=False, hoverinfo="skip",
+        z=sheet, zmin=0, zmax=1, colorscale=[[0, FAINT], [1, INK]], showscale=False, hoverinfo="skip",
         hoverongaps=False,
     )  # fmt: skip
     if curve is None:
@@ -180,7 +180,7 @@ def _add_curve(figure: Figure, curve: Mapping[str, Any], left: float) -> None:
         ))  # fmt: skip
     shown = {
         "type": "log", "fixedrange": True, "nticks": 6, "tickfont": {"size": 11, "color": MUTED}, "zeroline": False,
-        "gridcolor": "#E6EAEE", "exponentformat": "SI", "dtick": 1,
+        "gridcolor": RULE, "exponentformat": "SI", "dtick": 1,
     }  # fmt: skip
     x_title, y_title = ({"text": curve[key], "font": {"size": 12}} for key in ("cost_name", "value_name"))
     figure.update_layout(

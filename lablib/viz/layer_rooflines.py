@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
-from lablib.viz.style import INK, MARGIN, MUTED, SERIES, SYMBOLS, card, graph_objects, heading
+from lablib.viz.rooflines import add_roof
+from lablib.viz.style import MARGIN, SERIES, SYMBOLS, card, graph_objects, heading
 from lablib.viz.units import si, three_digits
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _draw(
     margin = {"l": _LEFT, "r": MARGIN, "t": _TOP, "b": _BOTTOM + SLIDER_HEIGHT}
     card(figure, title, "", height, margin=margin)
     everywhere = [_intensity(layer, batch) for layers in models.values() for layer in layers for batch in batches]
-    _add_roof(figure, roof, min(everywhere) / 2, max(everywhere) * 2)
+    _add_axes(figure, roof, min(everywhere) / 2, max(everywhere) * 2)
     add_slider(figure, steps, prefix="batch ", play=False)
     return figure
 
@@ -136,23 +137,12 @@ def _points(
     )
 
 
-def _add_roof(figure: Figure, roof: Mapping[str, Any], least: float, most: float) -> None:
-    go = graph_objects()
-    peak, bandwidth = roof["flops_per_s"], roof["bytes_per_s"]
-    ridge = peak / bandwidth
-    xs = np.array([min(least, ridge / 4), ridge, max(most, 4 * ridge)])
-    ys = np.minimum(peak, xs * bandwidth) / 1e12
-    name = f"{roof['name']}: {si(peak, 'FLOP/s')}, {si(bandwidth, 'B/s')}"
-    figure.add_trace(go.Scatter(x=xs, y=ys, mode="lines", name=name, line={"color": INK, "width": 2}, hoverinfo="name"))
-    line = {"color": MUTED, "width": 1, "dash": "dot"}
-    figure.add_trace(
-        go.Scatter(x=[ridge, ridge], y=[ys[0] / 10, ys[1]], mode="lines", line=line, hoverinfo="skip", showlegend=False)
-    )
-    figure.add_annotation(
-        text=f"ridge {three_digits(ridge)} FLOP/byte", x=np.log10(ridge), y=0.02, yref="paper", xanchor="right",
-        yanchor="bottom", xshift=-6, showarrow=False, font={"size": 12, "color": INK},
-    )  # fmt: skip
+def _add_axes(figure: Figure, roof: Mapping[str, Any], least: float, most: float) -> None:
+    """Draw the roof over the intensities of all layers, and over its ridge in any case."""
+    ridge, peak = roof["flops_per_s"] / roof["bytes_per_s"], roof["flops_per_s"]
+    low, high = np.log10([min(least, ridge / 4), max(most, 4 * ridge)]).tolist()
+    add_roof(figure, roof, 0, (low, high), 1e12)
     decades = {"type": "log", "dtick": 1, "showexponent": "all", "exponentformat": "none", "tickformat": "~g"}
-    x_range, y_range = np.log10([xs[0], xs[-1]]).tolist(), np.log10([ys[0] / 2, 2 * peak / 1e12]).tolist()
-    figure.update_xaxes(title_text="arithmetic intensity (FLOP/byte)", range=x_range, **decades)
+    y_range = np.log10([10**low * roof["bytes_per_s"] / 2e12, 2 * peak / 1e12]).tolist()
+    figure.update_xaxes(title_text="arithmetic intensity (FLOP/byte)", range=[low, high], **decades)
     figure.update_yaxes(title_text="bound (TFLOP/s)", range=y_range, **decades)

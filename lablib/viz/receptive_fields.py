@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lablib.viz.grids import Layout, add_axes, axis_names
+from lablib.viz.grids import CAPTION, GAP, Layout, add_axes, axis_names
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
 from lablib.viz.style import BLUE, CARD, FAINT, MARGIN, PALE_BLUE, WIDTH, card, graph_objects, heading
 from lablib.viz.units import percent, plural
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _TOP = 92
-_GAP, _CAPTION = 36, 26  # px between frames, and above each for its name
 _ABREAST = 4  # frames in a row
 
 
@@ -141,10 +140,10 @@ def _beside(frames: int, rows: int, cols: int) -> Layout:
     down = -(-frames // _ABREAST)
     across = -(-frames // down)
     width = WIDTH - 2 * MARGIN
-    cell = min((width - _GAP * (across - 1)) / (across * cols), (440 / down - _CAPTION) / rows, 14)
-    step_x, step_y = cols * cell + _GAP, rows * cell + _CAPTION + _GAP / 2
-    corners = tuple((i % across * step_x, _CAPTION + i // across * step_y) for i in range(frames))
-    return Layout(cell, width, down * step_y - _GAP / 2, corners)
+    cell = min((width - GAP * (across - 1)) / (across * cols), (440 / down - CAPTION) / rows, 14)
+    step_x, step_y = cols * cell + GAP, rows * cell + CAPTION + GAP / 2
+    corners = tuple((i % across * step_x, CAPTION + i // across * step_y) for i in range(frames))
+    return Layout(cell, width, down * step_y - GAP / 2, corners)
 
 
 def _sentence(depth: int, layer: Mapping[str, Any], seen: Sequence[np.ndarray]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lablib.viz.grids import BARE_AXIS
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
 from lablib.viz.style import (
     CALM_BLUE,
@@ -143,9 +144,8 @@ def _draw(inputs: Mapping[str, list[str]], walks: Mapping[str, list[_Visit]]) ->
     ]
     figure = go.Figure(steps[0].traces)
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
-    plain = {"showgrid": False, "showticklabels": False, "showline": False, "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(range=[-0.5, max(x for x, _ in places.values()) + 0.5], **plain)
-    figure.update_yaxes(range=[rows + 0.9, -0.9], **plain)
+    figure.update_xaxes(range=[-0.5, max(x for x, _ in places.values()) + 0.5], **BARE_AXIS)
+    figure.update_yaxes(range=[rows + 0.9, -0.9], **BARE_AXIS)
     _add_legend(figure)
     add_slider(figure, steps, prefix="")
     return figure
