@@ -61,14 +61,13 @@ def run_in_subprocess(
     RuntimeError
         The process died or took too long; the message holds the end of its output.
     """
-    path = lab.path.resolve()
-    command = [sys.executable, "-m", "autograder.run", str(path), f"--variant-seconds={variant_seconds}"]
+    command = [sys.executable, "-m", "autograder.run", str(lab.path), f"--variant-seconds={variant_seconds}"]
     if not variants:
         command.append("--solution-only")
-    imports = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-    how = {"env": os.environ | {"PYTHONPATH": imports, "OMP_NUM_THREADS": "1"}, "cwd": path.parent}  # with its assets
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(command, **how, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"{lab.name} did not finish within {seconds:.0f} s") from None
     if done.returncode:
@@ -92,14 +91,15 @@ class Runner:
         for variant in variants:
             starts.setdefault(next(c.id for c in self.cells if c.id in variant.replacements), []).append(variant)
         report = Report(self.lab.name)
-        for index, cell in enumerate(self.cells):
-            for variant in starts.get(cell.id, ()):
-                report.variants[variant.name] = self._in_fork(variant, index)
-            outcome = self._execute(cell, cell.source, f"{self.lab.name}/{cell.id}.py")
-            if cell.role == "test":
-                report.solution[cell.id] = outcome
-            elif not outcome.passed:
-                report.cell_errors[cell.id] = outcome.message
+        with contextlib.chdir(self.lab.path.parent):  # where cells find the lab's assets
+            for index, cell in enumerate(self.cells):
+                for variant in starts.get(cell.id, ()):
+                    report.variants[variant.name] = self._in_fork(variant, index)
+                outcome = self._execute(cell, cell.source, f"{self.lab.name}/{cell.id}.py")
+                if cell.role == "test":
+                    report.solution[cell.id] = outcome
+                elif not outcome.passed:
+                    report.cell_errors[cell.id] = outcome.message
         return report
 
     def run_variant(self, variant: Variant, start: int, tests: set[str]) -> Iterable[tuple[str, Outcome]]:

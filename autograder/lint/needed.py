@@ -73,13 +73,12 @@ def _why(line: int, deciding: set[int], failing: dict[str, Catch]) -> str:
 
 
 def _run_in_subprocess(lab: Lab) -> Report:
-    path = lab.path.resolve()
-    imports = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     # A fork takes along neither threads nor CUDA.
-    env = os.environ | {"PYTHONPATH": imports, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "autograder.lint.needed", str(path)]
-    try:  # in the lab's folder, where tests find its assets
-        done = subprocess.run(command, env=env, cwd=path.parent, capture_output=True, text=True, timeout=SECONDS)
+    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "autograder.lint.needed", str(lab.path)]
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise AutograderError(f"the wrong answers of {lab.name} did not finish within {SECONDS:.0f} s") from None
     if done.returncode:

@@ -15,7 +15,7 @@ from lablib.viz.view import View, read
 _TITLE = "Which image does a code decode to?"
 _STILL = 9  # images on each side of the picture that stands still
 _PIXEL = 5
-_LEFT = 48
+_LEFT, _WIDTH = 48, 760
 _FAINTEST = 12  # level below which a pixel is left out of it
 
 
@@ -103,4 +103,4 @@ def _still(levels: np.ndarray, reach: float) -> tuple[str, float, float]:
         text(_LEFT, tall + 14, f"{-reach:g}", "muted"),
         text(wide - 8, tall + 14, f"{reach:g}", "muted", text_anchor="end"),
     ]  # fmt: skip
-    return node("g", *pixels, fill=paint("ink")) + "".join(ends), float(max(wide + 16, 560)), float(tall + 28)
+    return node("g", *pixels, fill=paint("ink")) + "".join(ends), float(max(wide + 16, _WIDTH)), float(tall + 28)
