@@ -24,6 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from autograder.dependencies import dependent_tests
+from autograder.guard import guarding
 from autograder.master import Lab, load
 from autograder.master_cells import Cell
 from autograder.outcomes import (
@@ -91,7 +92,8 @@ class Runner:
         for variant in variants:
             starts.setdefault(next(c.id for c in self.cells if c.id in variant.replacements), []).append(variant)
         report = Report(self.lab.name)
-        with contextlib.chdir(self.lab.path.parent):  # where cells find the lab's assets
+        # The folder is where cells find the lab's assets.
+        with contextlib.chdir(self.lab.path.parent), guarding(self.lab):
             for index, cell in enumerate(self.cells):
                 for variant in starts.get(cell.id, ()):
                     report.variants[variant.name] = self._in_fork(variant, index)

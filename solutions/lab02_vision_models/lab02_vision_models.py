@@ -20,7 +20,7 @@
 # | Grading | about 8 core-seconds, because it trains your networks again |
 # | Points | 100 |
 
-# %% setup tags=["setup"]
+# %% setup tags=["setup"] withhold=["lablib.data.mnist", "lablib/data/mnist_5k.npz"]
 import lablib
 
 lablib.require("0.1")
@@ -32,7 +32,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from lablib import check, viz
-from lablib.data.mnist import mnist
 from lablib.data.moving_digits import moving_digits
 from lablib.gpu.ledger import ledger
 from lablib.gpu.specs import gpu
@@ -832,7 +831,7 @@ def turned(images, turn):
 # * At most **60,000 parameters** and **2,000,000 FLOPs** an image.
 # * At least **97%** of 1000 images that you never saw are right.
 #
-# The check turns or mirrors all images in one way, and gives the classes other numbers: weights from elsewhere are of no use, and `x` and `y` are all that you need. It trains a second time if the first result falls short.
+# The check turns or mirrors all images in one way, and gives the classes other numbers: weights from elsewhere are of no use, and `x` and `y` are all that you need. (In grading your cells find no `lablib.data.mnist`.) It trains a second time if the first result falls short.
 # (Mean and standard deviation of 24 runs of `benchmarks/lab02.py`: the solution 98.3 ± 0.3%, at least 97.8; an MLP of 57,000 parameters, trained in the same way, 94.9 ± 0.5%, at most 96.1. So an answer as good as the solution fails by bad luck less than once in a million times.)
 #
 # <details><summary>Hint 1: where the FLOPs go</summary>Two strides of 2 at the start leave a sixteenth of the places.</details>
@@ -868,6 +867,8 @@ def train_digits(x, y):
 
 
 # %% test_train_digits tags=["test", "core"] points=10 hours=1.25
+from lablib.data.mnist import mnist
+
 digits, turn, names = mnist(), check.rng.choice(0, 8), check.rng.uniform(10).argsort().cpu()
 share = 0.0
 for _ in range(2):

@@ -22,9 +22,10 @@
 # | Points | 100 |
 #
 # **In every exercise** nothing is drawn at random inside your function: noise is an argument. So a result can be compared exactly. Arguments stay as
-# they were. Arrays of images have the shape (B, 1, H, W): B images of one channel, H rows, W columns.
+# they were. Arrays of images have the shape (B, 1, H, W): B images of one channel, H rows, W columns. In grading there is no `lablib.models.diffusion` and
+# no `lablib.models.sampling`: part of what they do is yours to write.
 
-# %% setup tags=["setup"]
+# %% setup tags=["setup"] withhold=["lablib.models.diffusion", "lablib.models.sampling"]
 import lablib
 
 lablib.require("0.1")
