@@ -55,6 +55,7 @@ def surroundings(lab: Lab) -> str:
     return digest(
         [
             code,
+            lab.withheld,
             versions,
             _contents(_AUTOGRADER, judging),
             _contents(library, _files(library)),

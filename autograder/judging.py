@@ -121,7 +121,7 @@ class Courtroom:
             self.close()
         if self._parent is None:
             warm_up()
-            self._parent = Parent(self.sandbox, Path(self._folder.name))
+            self._parent = Parent(self.sandbox, Path(self._folder.name), self.lab.withheld)
             self._parent.preload(self._modules)
         return self._parent
 

@@ -73,6 +73,11 @@ class Lab:
         """The part of the points that tests give."""
         return sum(cell.points or 0.0 for cell in self.test_cells)
 
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Modules and files of lablib that are absent where answers run in grading."""
+        return tuple(dict.fromkeys(name for cell in self.setup_cells for name in cell.withhold))
+
     def cell(self, cell_id: str) -> Cell:
         for cell in self.cells:
             if cell.id == cell_id:
@@ -140,13 +145,18 @@ def _cell(path: Path, line: int, node: dict) -> Cell:
     title = metadata.pop("title", "")
     tags = metadata.pop("tags", [])
     points, hours = metadata.pop("points", None), metadata.pop("hours", None)
+    withhold = metadata.pop("withhold", [])
     if metadata:
-        raise MasterError(f"{where}: unknown cell option {next(iter(metadata))!r}; there are tags, points, hours")
+        known = "tags, points, hours, withhold"
+        raise MasterError(f"{where}: unknown cell option {next(iter(metadata))!r}; there are {known}")
     if not isinstance(tags, list):
         raise MasterError(f'{where}: tags must be a list such as tags=["test", "core"], not {tags!r}')
+    if not isinstance(withhold, list):
+        raise MasterError(f'{where}: withhold= must be a list such as ["lablib.models.gpt"], not {withhold!r}')
     role, rest = master_cells.split_tags(where, tags)
-    cell = Cell(title, role, node["cell_type"], node["source"], points, hours, rest, line)
+    cell = Cell(title, role, node["cell_type"], node["source"], points, hours, rest, line, tuple(withhold))
     master_cells.check_identity(where, cell)
     master_cells.check_plan(where, cell)
+    master_cells.check_withhold(where, cell)
     master_cells.check_source(where, cell)
     return cell

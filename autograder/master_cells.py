@@ -45,6 +45,8 @@ class Cell:
         The remaining tags: "core" or "stretch" on test and manual cells.
     line : int
         Line of the cell's marker in the master, from 1.
+    withhold : tuple of str
+        Modules and files of lablib that are absent where answers run in grading; on setup cells only.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Cell:
     hours: float | None = None
     tags: tuple[str, ...] = ()
     line: int = 0
+    withhold: tuple[str, ...] = ()
 
 
 def split_tags(where: str, tags: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -100,6 +103,15 @@ def check_plan(where: str, cell: Cell) -> None:
             raise MasterError(f"{where}: {name}= belongs on a test or manual cell, not on a {cell.role} cell")
     if graded and len(cell.tags) != 1:
         raise MasterError(f'{where}: the {cell.role} cell {cell.id!r} needs one of the tags "core" and "stretch"')
+
+
+def check_withhold(where: str, cell: Cell) -> None:
+    """Check that what is withheld is a list of names, on a setup cell."""
+    if cell.withhold and cell.role != "setup":
+        raise MasterError(f"{where}: withhold= belongs on a setup cell, not on a {cell.role} cell")
+    for name in cell.withhold:
+        if not isinstance(name, str):
+            raise MasterError(f'{where}: withhold= is a list of names such as ["lablib.models.gpt"], not of {name!r}')
 
 
 def check_source(where: str, cell: Cell) -> None:

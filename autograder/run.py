@@ -24,6 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from autograder.dependencies import dependent_tests
+from autograder.guard import guarding
 from autograder.master import Lab, load
 from autograder.master_cells import Cell
 from autograder.outcomes import (
@@ -91,14 +92,16 @@ class Runner:
         for variant in variants:
             starts.setdefault(next(c.id for c in self.cells if c.id in variant.replacements), []).append(variant)
         report = Report(self.lab.name)
-        for index, cell in enumerate(self.cells):
-            for variant in starts.get(cell.id, ()):
-                report.variants[variant.name] = self._in_fork(variant, index)
-            outcome = self._execute(cell, cell.source, f"{self.lab.name}/{cell.id}.py")
-            if cell.role == "test":
-                report.solution[cell.id] = outcome
-            elif not outcome.passed:
-                report.cell_errors[cell.id] = outcome.message
+        # The folder is where cells find the lab's assets.
+        with contextlib.chdir(self.lab.path.parent), guarding(self.lab):
+            for index, cell in enumerate(self.cells):
+                for variant in starts.get(cell.id, ()):
+                    report.variants[variant.name] = self._in_fork(variant, index)
+                outcome = self._execute(cell, cell.source, f"{self.lab.name}/{cell.id}.py")
+                if cell.role == "test":
+                    report.solution[cell.id] = outcome
+                elif not outcome.passed:
+                    report.cell_errors[cell.id] = outcome.message
         return report
 
     def run_variant(self, variant: Variant, start: int, tests: set[str]) -> Iterable[tuple[str, Outcome]]:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "viz": frozenset(),
 }
 AUTOGRADER_MAY_IMPORT = {
-    "inside": frozenset({"check", "device", "gpu", "kernels"}),
+    "inside": frozenset({"check", "device", "gpu"}),
     "judge": frozenset({"check", "gpu"}),
     "reports": frozenset({"viz"}),
 }

@@ -26,6 +26,12 @@ def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
+def test_lab04_shows_the_newest_measurement(repository: Path) -> None:
+    newest = sorted((repository / "benchmarks/results").glob("*-diffusion-steps.json"))[-1]
+    shown = repository / "solutions/lab04_generative_models/assets/steps.json"
+    assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
+
+
 def test_the_page_on_hardware_shows_the_newest_measurement(repository: Path) -> None:
     newest = sorted((repository / "benchmarks/results").glob("*-hls.json"))[-1]
     result, page = json.loads(newest.read_text()), (repository / "docs/fpga.md").read_text()

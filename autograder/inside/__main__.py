@@ -23,6 +23,7 @@ from autograder.inside.confine import confine
 from autograder.inside.limits import Limits
 from autograder.inside.warm import warm_up
 from autograder.inside.watch import exit_code
+from autograder.inside.withheld import withhold
 
 _MESSAGE = 2**16
 _MANY = 250  # descriptors that one message can carry
@@ -48,7 +49,8 @@ class Child:
         os.close(self.ended)
 
 
-def main(control: int) -> None:
+def main(control: int, withheld: list[str]) -> None:
+    withhold(withheld)
     warm_up()
     judge = socket.socket(fileno=control)
     judge.sendall(b"R")
@@ -116,4 +118,4 @@ def be_child(task: dict[str, Any], descriptors: list[int], number: int) -> NoRet
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

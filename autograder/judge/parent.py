@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,17 @@ class Parent:
         One of `autograder.sandbox.KINDS`.
     folder
         What a hand-in finds in its working directory; nothing secret.
+    withhold
+        Modules and files of lablib that a hand-in does not find.
     """
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, withhold: Sequence[str] = ()) -> None:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = mine
         number = theirs.fileno()
-        self.process = sandbox.start("autograder.inside", str(number), kind=kind, fds=[number], folder=folder)
+        told = [str(number), *withhold]
+        how = {"kind": kind, "fds": [number], "folder": folder, "withhold": withhold}
+        self.process = sandbox.start("autograder.inside", *told, **how)
         theirs.close()
         mine.settimeout(_START_SECONDS)
         self._await_ready()

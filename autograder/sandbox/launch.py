@@ -13,7 +13,8 @@ from autograder.inside.scratch import HOME
 from autograder.inside.settings import FIRST_USER, USERS, Settings
 from autograder.sandbox import bubblewrap, unshare
 from autograder.sandbox.cgroups import open_cgroups
-from autograder.sandbox.layout import REPOSITORY, layout
+from autograder.sandbox.layout import layout
+from autograder.withholding import REPOSITORY, paths_of
 
 NONE = "none"
 BACKENDS = {"bubblewrap": bubblewrap, "unshare": unshare}
@@ -25,7 +26,13 @@ _SANDBOXES_WITH_OWN_USERS = (2**31 - FIRST_USER) // USERS
 
 
 def launch(
-    module: str, arguments: Sequence[str], kind: str, fds: Sequence[int], folder: Path, gpu: bool = False
+    module: str,
+    arguments: Sequence[str],
+    kind: str,
+    fds: Sequence[int],
+    folder: Path,
+    gpu: bool = False,
+    withhold: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Start ``python -m module arguments``; see `autograder.sandbox.start`."""
     cgroups = [] if kind == NONE else open_cgroups()
@@ -36,7 +43,7 @@ def launch(
     )
     try:
         return subprocess.Popen(
-            _found(_command([sys.executable, "-P", "-m", module, *arguments], kind, folder, gpu)),
+            _found(_command([sys.executable, "-P", "-m", module, *arguments], kind, folder, gpu, withhold)),
             cwd=folder if kind == NONE else None,
             env=_environment(HOME if settings.isolated else str(Path.home())) | settings.to_environment(),
             stdin=subprocess.DEVNULL,
@@ -50,11 +57,11 @@ def launch(
             os.close(descriptor)
 
 
-def _command(program: list[str], kind: str, folder: Path, gpu: bool) -> list[str]:
+def _command(program: list[str], kind: str, folder: Path, gpu: bool, withhold: Sequence[str]) -> list[str]:
     if kind == NONE:
         return ["setpriv", "--pdeathsig", "KILL", *program]
     capabilities = _ROOT_CAPABILITIES if os.geteuid() == 0 else ()
-    return BACKENDS[kind].command(layout(folder.resolve(), gpu), capabilities, program)
+    return BACKENDS[kind].command(layout(folder.resolve(), gpu, paths_of(withhold)), capabilities, program)
 
 
 def _found(command: list[str]) -> list[str]:

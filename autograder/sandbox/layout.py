@@ -5,15 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import autograder
 from autograder.inside.scratch import HOME
+from autograder.withholding import REPOSITORY
 
 LAB = "/lab"
-REPOSITORY = Path(autograder.__file__).parents[1]
 _CODE = ("lablib", "autograder/__init__.py", "autograder/inside")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -47,7 +47,7 @@ class Entry:
     source: str = ""
 
 
-def layout(folder: Path, gpu: bool = False) -> list[Entry]:
+def layout(folder: Path, gpu: bool = False, withheld: Collection[Path] = ()) -> list[Entry]:
     """Everything that the sandbox has, each after what it lies in.
 
     Parameters
@@ -56,6 +56,8 @@ def layout(folder: Path, gpu: bool = False) -> list[Entry]:
         Whose content is shown in `LAB`.
     gpu : bool
         Whether the machine's NVIDIA devices, and what their driver reads, are shown too.
+    withheld : collection of Path
+        Files and folders of lablib that are left out.
     """
     system = (*_SYSTEM, sys.base_prefix, sys.prefix)
     devices = (*_DEVICES, *(_gpu_devices() if gpu else ()))
@@ -70,13 +72,26 @@ def layout(folder: Path, gpu: bool = False) -> list[Entry]:
         *(Entry(path, "device", path) for path in devices),
         *(Entry(path, "link", leads_to) for path, leads_to in _LINKS.items()),
         Entry(str(REPOSITORY), "hidden"),  # wherever it is: it has the masters and the gradebook
-        *(_bind(str(REPOSITORY / path)) for path in _CODE),
+        *(entry for path in _CODE for entry in _shown(REPOSITORY / path, withheld)),
         *(_bind(str(path), f"{LAB}/{path.name}") for path in folder.iterdir()),
     ]
     # bubblewrap would make the folders around them as well, but some for root alone.
     around = [Entry(str(parent), "folder") for entry in entries for parent in Path(entry.target).parents[:-1]]
     placed = {entry.target: entry for entry in (*around, *entries)}
     return sorted(placed.values(), key=lambda entry: (entry.target.count("/"), entry.target))
+
+
+def _shown(path: Path, withheld: Collection[Path]) -> Iterator[Entry]:
+    """Everything of `path`, or what it has besides the withheld: no mount covers that, so none uncovers it."""
+    if path in withheld:
+        return
+    if not any(path in one.parents for one in withheld):
+        yield _bind(str(path))
+        return
+    yield Entry(str(path), "hidden")
+    for inside in path.iterdir():
+        if inside.name != "__pycache__":  # the withheld module's bytecode lies there
+            yield from _shown(inside, withheld)
 
 
 def _bind(path: str, target: str = "") -> Entry:

@@ -11,7 +11,13 @@ from autograder.sandbox.launch import launch
 
 
 def start(
-    module: str, *arguments: str, kind: str, fds: Sequence[int], folder: Path, gpu: bool = False
+    module: str,
+    *arguments: str,
+    kind: str,
+    fds: Sequence[int],
+    folder: Path,
+    gpu: bool = False,
+    withhold: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Start ``python -m module arguments`` in a sandbox.
 
@@ -33,6 +39,8 @@ def start(
         What the lab gives, such as its assets: the content of the program's working directory, read-only.
     gpu : bool
         Whether it may use the machine's NVIDIA GPUs.
+    withhold : sequence of str
+        Modules and files of lablib that it does not see; ``none`` hides no files.
 
     Returns
     -------
@@ -43,6 +51,8 @@ def start(
     ------
     SandboxError
         If the kind is unknown or does not work here.
+    WithholdingError
+        If lablib does not have what is to be withheld.
     """
     require(kind)
-    return launch(module, arguments, kind, fds, folder, gpu)
+    return launch(module, arguments, kind, fds, folder, gpu, withhold)

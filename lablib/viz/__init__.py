@@ -21,49 +21,67 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
+    from lablib.viz.images import image_steps
+    from lablib.viz.latent import code_plane
+    from lablib.viz.layer_rooflines import layer_roofline
     from lablib.viz.memory import memory_map
     from lablib.viz.pareto import latency_area
     from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
     from lablib.viz.ratios import ratio_bars
+    from lablib.viz.receptive_fields import receptive_field
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.strides import view_explorer
     from lablib.viz.systolic import systolic_array
+    from lablib.viz.tapes import tape_replay
     from lablib.viz.tiles import tile_order
     from lablib.viz.waveforms import waveform
 
 __all__ = [
+    "code_plane",
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "image_steps",
     "latency_area",
+    "layer_roofline",
     "memory_map",
     "pipeline",
     "program_grid",
     "ratio_bars",
+    "receptive_field",
     "resource_bars",
     "roofline",
     "systolic_array",
+    "tape_replay",
     "tile_order",
     "traffic_bars",
+    "view_explorer",
     "waveform",
 ]
 
 _MODULE_OF = {
+    "code_plane": "latent",
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "image_steps": "images",
     "latency_area": "pareto",
+    "layer_roofline": "layer_rooflines",
     "memory_map": "memory",
     "pipeline": "pipelines",
     "program_grid": "programs",
     "ratio_bars": "ratios",
+    "receptive_field": "receptive_fields",
     "resource_bars": "resources",
     "roofline": "rooflines",
     "systolic_array": "systolic",
+    "tape_replay": "tapes",
     "tile_order": "tiles",
     "traffic_bars": "bars",
+    "view_explorer": "strides",
     "waveform": "waveforms",
 }
 

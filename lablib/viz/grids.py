@@ -11,8 +11,16 @@ from lablib.viz.style import INK, MARGIN, WIDTH
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_GAP = 36  # px between panels
-_CAPTION = 26  # px above a panel, for its name
+GAP = 36  # px between panels
+CAPTION = 26  # px above a panel, for its name
+BARE_AXIS = {
+    "showgrid": False,
+    "showticklabels": False,
+    "showline": False,
+    "ticks": "",
+    "zeroline": False,
+    "fixedrange": True,
+}
 
 
 @dataclass(frozen=True)
@@ -48,20 +56,20 @@ def arrange(shapes: Sequence[tuple[int, int]], *, tallest: int = 460, largest_ce
         Side of a cell in pixels that small panels stop at.
     """
     width = WIDTH - 2 * MARGIN
-    gaps = _GAP * (len(shapes) - 1)
+    gaps = GAP * (len(shapes) - 1)
     rows, cols = [shape[0] for shape in shapes], [shape[1] for shape in shapes]
-    beside = min((width - gaps) / sum(cols), (tallest - _CAPTION) / max(rows), largest_cell)
-    below = min(width / max(cols), (tallest - gaps - _CAPTION * len(shapes)) / sum(rows), largest_cell)
+    beside = min((width - gaps) / sum(cols), (tallest - CAPTION) / max(rows), largest_cell)
+    below = min(width / max(cols), (tallest - gaps - CAPTION * len(shapes)) / sum(rows), largest_cell)
     corners: list[tuple[float, float]] = []
-    x, y = 0.0, float(_CAPTION)
+    x, y = 0.0, float(CAPTION)
     for count_rows, count_cols in shapes:
         corners.append((x, y))
         if beside >= below:
-            x += count_cols * beside + _GAP
+            x += count_cols * beside + GAP
         else:
-            y += count_rows * below + _GAP + _CAPTION
+            y += count_rows * below + GAP + CAPTION
     cell = max(beside, below)
-    height = _CAPTION + max(rows) * beside if beside >= below else y - _GAP - _CAPTION
+    height = CAPTION + max(rows) * beside if beside >= below else y - GAP - CAPTION
     return Layout(cell, width, height, tuple(corners))
 
 
@@ -69,23 +77,15 @@ def add_axes(figure: Figure, layout: Layout, shapes: Sequence[tuple[int, int]], 
     """Give each panel its own axes, without ticks, and its name above it; rows count downwards."""
     for index, ((rows, cols), (left, top), name) in enumerate(zip(shapes, layout.corners, names, strict=True), 1):
         right, bottom = left + cols * layout.cell, top + rows * layout.cell
-        plain = {
-            "showgrid": False,
-            "showticklabels": False,
-            "showline": False,
-            "ticks": "",
-            "zeroline": False,
-        }
-        plain["fixedrange"] = True
         suffix = "" if index == 1 else str(index)
         figure.update_layout(
             {
                 f"xaxis{suffix}": {
-                    **plain, "range": [-0.5, cols - 0.5], "anchor": f"y{suffix}",
+                    **BARE_AXIS, "range": [-0.5, cols - 0.5], "anchor": f"y{suffix}",
                     "domain": [left / layout.width, min(1, right / layout.width)],
                 },
                 f"yaxis{suffix}": {
-                    **plain, "range": [rows - 0.5, -0.5], "anchor": f"x{suffix}",
+                    **BARE_AXIS, "range": [rows - 0.5, -0.5], "anchor": f"x{suffix}",
                     "domain": [max(0, 1 - bottom / layout.height), 1 - top / layout.height],
                 },
             }

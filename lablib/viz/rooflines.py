@@ -126,7 +126,7 @@ def _draw(points: Sequence[dict[str, Any]], roofs: Sequence[Mapping[str, Any]]) 
     margin["b"] += below
     card(figure, title, subtitle, height + below, margin=margin)
     for index, roof in enumerate(roofs):
-        _add_roof(figure, roof, index, x_range, scale)
+        add_roof(figure, roof, index, x_range, scale)
     centres, covered, width = _around(points, roofs, height - _TOP - _BOTTOM, x_range, y_range)
     labels = [point["label"] for point in points]
     if numbered:
@@ -160,7 +160,8 @@ def _ranges(
     )
 
 
-def _add_roof(figure: Figure, roof: Mapping[str, Any], index: int, x_range: tuple[float, float], scale: float) -> None:
+def add_roof(figure: Figure, roof: Mapping[str, Any], index: int, x_range: tuple[float, float], scale: float) -> None:
+    """Draw a roof between two intensities, given as powers of ten, in units of ``scale`` FLOP/s, and name its ridge."""
     go = graph_objects()
     colour, dash = (INK, *SERIES)[index % 7], DASHES[index % len(DASHES)]
     ridge, peak = _ridge(roof), roof["flops_per_s"] / scale

@@ -13,7 +13,7 @@ from autograder.lint import Finding, lint
 from autograder.lint.assertions import MEASURES_ONLY, WITHOUT_VALUE
 from autograder.master import Lab
 
-from .conftest import ROOT
+from .conftest import ROOT, TINY, write_lab
 
 MASTER = """# %% setup tags=["setup"]
 import contextlib
@@ -447,6 +447,46 @@ def test_a_cell_that_reads_what_a_test_left_behind_is_found(tmp_path: Path) -> N
 def test_a_name_that_a_test_and_then_another_cell_binds_is_that_cells(tmp_path: Path) -> None:
     after = "\n# %% look_x\nx = 2\n\n# %% look_after\nprint(x)\n\n# %% look_magic\n# %matplotlib inline\n"
     assert findings(tmp_path, f"x = 1\n{PASSES}", after=after) == []
+
+
+def withholding(root: Path, names: str, setup: str = "", prose: str = "", solution: str = "") -> list[str]:
+    text = TINY.replace('tags=["setup"]\n', f'tags=["setup"] withhold=[{names}]\n{setup}')
+    text = text.replace("# # Lab 90 · Tiny", f"# # Lab 90 · Tiny\n# {prose}")
+    text = text.replace(
+        "    return x + x\n", f"    {solution}\n    return x + x\n" if solution else "    return x + x\n"
+    )
+    return [str(finding).split(": ", 1)[1] for finding in lint(master.load(write_lab(root, text=text)))]
+
+
+def test_what_is_withheld_is_there_and_told(tmp_path: Path) -> None:
+    names = '"lablib.models.gtp", "lablib/data/digits.npz", "torch.nn", "lablib.models.gpt"'
+    found = withholding(tmp_path, names, prose="Grading has no `lablib.models.gpt`, `lablib.models.gtp`, `torch.nn`.")
+    assert [sentence.removeprefix("setup withholds what is not there: ").split(" is ")[0] for sentence in found] == [
+        "'lablib.models.gtp'",
+        "'torch.nn'",
+    ]
+    (found,) = withholding(tmp_path / "untold", '"lablib.models.gpt"')
+    assert found == "setup withholds lablib.models.gpt, and no text says so: name `lablib.models.gpt`"
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("setup", "from lablib.models import gpt"),
+        ("setup", "import lablib.models.gpt as g"),
+        ("setup", "from lablib.models.gpt import GPT"),
+        ("solution", "from lablib.models.gpt import GPT"),
+    ],
+)
+def test_what_is_withheld_is_imported_by_tests_alone(tmp_path: Path, cell: str, line: str) -> None:
+    written = {cell: f"{line}\n" if cell == "setup" else line}
+    (found,) = withholding(tmp_path, '"lablib.models.gpt"', prose="`lablib.models.gpt`", **written)
+    assert found.endswith("imports lablib.models.gpt, which the lab withholds; import it in the tests that need it")
+
+
+def test_a_function_for_tests_may_import_what_is_withheld(tmp_path: Path) -> None:
+    setup = "import lablib.models\ndef reference():\n    from lablib.models.gpt import GPT\n    return GPT\n"
+    assert withholding(tmp_path, '"lablib.models.gpt"', setup, prose="`lablib.models.gpt`") == []
 
 
 def test_a_finding_tells_file_line_and_cell(tmp_path: Path) -> None:

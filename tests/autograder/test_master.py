@@ -32,8 +32,29 @@ def test_a_marker_in_a_string_starts_no_cell(tmp_path: Path) -> None:
     assert lab.cell("double").line == TINY.splitlines().index('# %% double tags=["solution"]') + 4
 
 
+def test_what_setup_cells_withhold_is_the_labs(tmp_path: Path) -> None:
+    names = '["lablib.models.gpt", "lablib/data/digits.npz"]'
+    text = TINY.replace('tags=["setup"]', f'tags=["setup"] withhold={names}')
+    assert master.load(write_lab(tmp_path, text=text)).withheld == ("lablib.models.gpt", "lablib/data/digits.npz")
+
+
 BREACHES = {
     "unknown role": ('tags=["setup"]', 'tags=["set-up"]', "unknown role or tag 'set-up'"),
+    "withheld by a solution": (
+        '# %% double tags=["solution"]',
+        '# %% double tags=["solution"] withhold=["lablib.models.gpt"]',
+        "withhold= belongs on a setup cell, not on a solution cell",
+    ),
+    "withheld, and no list": (
+        '# %% setup tags=["setup"]',
+        '# %% setup tags=["setup"] withhold="lablib.models.gpt"',
+        "withhold= must be a list",
+    ),
+    "withheld, and no name": (
+        '# %% setup tags=["setup"]',
+        '# %% setup tags=["setup"] withhold=[3]',
+        "withhold= is a list of names",
+    ),
     "two roles": ('tags=["setup"]', 'tags=["setup", "test"]', "a cell has one role, not setup and test"),
     "no setup": ('# %% setup tags=["setup"]', "# %% look_math", "a master needs a setup cell"),
     "no points": ("points=20 ", "", "'test_double' needs points="),

@@ -57,6 +57,37 @@ def test_solution_passes_and_cells_can_be_inspected_and_pickled(odd) -> None:
     assert not variants.solution_complaint(lab, report)
 
 
+def test_cells_find_the_assets_beside_the_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = TINY.replace("import math\n", "import math\nassert open('assets/note.txt').read() == 'here'\n")
+    path = write_lab(tmp_path, text=text, wrong={})
+    (path.parent / "assets").mkdir()
+    (path.parent / "assets" / "note.txt").write_text("here")
+    monkeypatch.chdir(tmp_path)
+    report = run_in_subprocess(master.load(path.relative_to(tmp_path)), variants=False)
+    assert report.cell_errors == {}
+
+
+def test_answers_cannot_import_what_is_withheld_and_tests_can(tmp_path: Path) -> None:
+    text = TINY.replace('tags=["setup"]', 'tags=["setup"] withhold=["lablib.data.austen"]')
+    text = text.replace(
+        "import math\n", "import math\ndef given():\n    from lablib.data.austen import austen\n    return austen\n"
+    )
+    text = text.replace("assert double(2) == 4", "from lablib.data import austen\ngiven()\nassert double(2) == 4")
+    answers = {
+        "at_the_top": "from lablib.data.austen import austen\ndef double(x): return 2 * x\n",
+        "in_the_call": "def double(x):\n    import lablib.data.austen\n    return 2 * x\n",
+        "from_its_parent": "def double(x):\n    from lablib.data import austen\n    return 2 * x\n",
+        "through_setup": "double = lambda x: given() and 2 * x\n",
+    }
+    wrong = {f"double__{name}": source for name, source in answers.items()}
+    report = run_in_subprocess(master.load(write_lab(tmp_path, text=text, wrong=wrong)))
+    assert report.solution["test_double"].passed and report.cell_errors == {}
+    for name in answers:
+        outcome = report.variants[f"double__{name}"]["test_double"]
+        assert not outcome.passed, name
+        assert name == "at_the_top" or "lablib.data.austen is withheld in grading" in outcome.message
+
+
 def test_blank_and_stubs_fail_with_their_sentence(odd) -> None:
     _, report = odd
     assert {name: o.passed for name, o in report.variants["blank"].items()} == {

@@ -67,12 +67,14 @@ def test_setup_assets_and_packages_are_part_of_the_key(
     keys = [_key(repository).hand_in]
     _edit(tiny, "import math", "import math, cmath")
     keys.append(_key(repository).hand_in)
+    _edit(tiny, 'tags=["setup"]', 'tags=["setup"] withhold=["lablib.models.gpt"]')
+    keys.append(_key(repository).hand_in)
     (tiny.path.parent / "assets").mkdir()
     (tiny.path.parent / "assets" / "data.txt").write_text("1")
     keys.append(_key(repository).hand_in)
     monkeypatch.setattr(fingerprint, "version", lambda package: "0.0")
     keys.append(_key(repository).hand_in)
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 5
 
 
 def test_every_source_that_can_change_a_verdict_is_hashed() -> None:

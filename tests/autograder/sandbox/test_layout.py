@@ -47,6 +47,25 @@ def test_the_repository_is_hidden_even_inside_what_is_shown(monkeypatch: pytest.
     }
 
 
+def test_of_a_folder_with_something_withheld_the_rest_is_shown_and_nothing_lies_below(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = tmp_path / "course"
+    for path in ("lablib/models/trained", "lablib/models/__pycache__", "lablib/hls", "autograder/inside", "lab"):
+        (root / path).mkdir(parents=True)
+    for path in ("gpt.py", "vae.py", "trained/gpt.npz", "trained/vae.npz", "__pycache__/gpt.cpython-311.pyc"):
+        (root / "lablib/models" / path).touch()
+    (root / "autograder/__init__.py").touch()
+    monkeypatch.setattr(layout, "REPOSITORY", root)
+    withheld = [root / "lablib/models/gpt.py", root / "lablib/models/trained/gpt.npz"]
+    entries = {one.target: one.kind for one in layout.layout(root / "lab", withheld=withheld)}
+    found = {str(Path(path).relative_to(root)): kind for path, kind in entries.items() if f"{root}/lablib" in path}
+    assert found == {
+        "lablib": "hidden", "lablib/hls": "bind", "lablib/models": "hidden", "lablib/models/vae.py": "bind",
+        "lablib/models/trained": "hidden", "lablib/models/trained/vae.npz": "bind",
+    }  # fmt: skip
+
+
 def test_a_link_is_shown_as_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     (tmp_path / "lab").mkdir()

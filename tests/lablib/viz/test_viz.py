@@ -23,6 +23,7 @@ WIDGETS = [
     viz.waveform(waves()),
     viz.pipeline(timeline()),
     viz.systolic_array(cells(np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]))),
+    viz.code_plane(np.zeros((3, 3, 8, 8)), [[0.0, 0.5]], [7]),
 ]
 BARS = [{"name": "a", "loads": 8, "stores": 8}]
 
@@ -41,7 +42,7 @@ def test_every_public_name_is_a_function_that_no_module_shadows():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AttributeError, match=r"no 'heatmap'.*roofline, systolic_array, tile_order"):
+    with pytest.raises(AttributeError, match=r"no 'heatmap'.*tile_order, traffic_bars"):
         viz.heatmap  # noqa: B018
 
 
@@ -83,11 +84,14 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.memory_map(softmax_trace),
         viz.tile_order([(0, 0), (0, 1)], grid=(1, 2), in_flight=1),
         viz.roofline([], [roof]),
+        viz.tape_replay([{"name": "y", "inputs": ["x"]}]),
+        viz.view_explorer({"x": ((2, 3), (3, 1), 0)}, size=6),
         viz.traffic_bars(BARS),
         viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
         viz.resource_bars(placed, part_of("hx1k")),
         viz.latency_area({1: placed}),
+        viz.image_steps([[[[0.0, 1.0]]]], ["0"], title="Which?"),
     ]
     for picture in pictures:
         assert picture.figure.layout.width <= 840
