@@ -19,7 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lablib.viz.attention_blocks import attention_tiles
     from lablib.viz.bars import compare_bars, traffic_bars
+    from lablib.viz.block_sizes import block_traffic
     from lablib.viz.configurations import configuration_table
     from lablib.viz.memory import memory_map
     from lablib.viz.pareto import latency_area
@@ -28,17 +30,21 @@ if TYPE_CHECKING:
     from lablib.viz.ratios import ratio_bars
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
+    from lablib.viz.softmax_parts import online_softmax
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.systolic import systolic_array
     from lablib.viz.tiles import tile_order
     from lablib.viz.waveforms import waveform
 
 __all__ = [
+    "attention_tiles",
+    "block_traffic",
     "compare_bars",
     "compile_stages",
     "configuration_table",
     "latency_area",
     "memory_map",
+    "online_softmax",
     "pipeline",
     "program_grid",
     "ratio_bars",
@@ -51,11 +57,14 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "attention_tiles": "attention_blocks",
+    "block_traffic": "block_sizes",
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
     "latency_area": "pareto",
     "memory_map": "memory",
+    "online_softmax": "softmax_parts",
     "pipeline": "pipelines",
     "program_grid": "programs",
     "ratio_bars": "ratios",
