@@ -132,8 +132,7 @@ def judge_parts(scores, values, cuts, tree):
     N = scores.shape[1]
     left = []
     for begin, end in zip([0, *cuts], [*cuts, N], strict=True):
-        flops = 2 * R * (end - begin) * D
-        left.append(check.cost(part, scores[:, begin:end], values[begin:end], flops=flops))
+        left.append(part(scores[:, begin:end], values[begin:end]))
     triple = 4 * R * (D + 2)
     for i, j in tree:
         merged = check.cost(merge, left[i], left[j], allocated=(triple, 6 * triple))
@@ -797,16 +796,16 @@ import json
 from pathlib import Path
 
 recorded = json.loads(Path("assets/h200_kernels.json").read_text())
-cases = {row["case"]: {"lablib": row["ms"], **row["peers_ms"]} for row in recorded["rows"]}
+forward = [row for row in recorded["rows"] if row["kernel"] == "flash attention"]
+cases = {row["case"]: {"lablib": row["ms"], **row["peers_ms"]} for row in forward}
 full, causal = (cases[f"bf16 4 × 16 × 4096 × 128 {mask}"] for mask in ("full", "causal"))
 long = cases["bf16 1 × 16 × 16384 × 128 causal"]
 useful = 4 * 128 * 64 * 4096 * 4097 / 2  # operations on scores that a causal query sees
 useful_long = 4 * 128 * 16 * 16384 * 16385 / 2
+print(f"{'':14}{'full':>8}{'causal':>9}{'ratio':>7}   causal, TFLOP/s at 4096 and 16384 positions")
 for name in full:
-    rates = f"{useful / causal[name] / 1e9:.0f} TFLOP/s; at 16384 positions {useful_long / long[name] / 1e9:.0f}"
-    print(
-        f"{name:13} full {full[name]:.2f} ms, causal {causal[name]:.2f} ms: {full[name] / causal[name]:.2f} ×; causal {rates}"
-    )
+    rates = f"{useful / causal[name] / 1e9:9.0f}{useful_long / long[name] / 1e9:8.0f}"
+    print(f"{name:14}{full[name]:5.2f} ms{causal[name]:6.2f} ms{full[name] / causal[name]:7.2f}{rates}")
 print(f"You predicted {predicted:.2f} ×.")
 
 # %% [markdown]
@@ -816,13 +815,14 @@ print(f"You predicted {predicted:.2f} ×.")
 h200 = gpu("sm_90")
 clocks_per_s = h200.flops_per_s / 4096  # of all SMs together, as the datasheet's rate has it
 alone = {
-    "exponentials": 64 * 4096 * 4097 / 2 / (16 * clocks_per_s),
     "matrix products": useful / h200.flops_per_s,
+    "exponentials": 64 * 4096 * 4097 / 2 / (16 * clocks_per_s),
     "memory": 4 * 64 * 4096 * 128 * 2 / h200.bytes_per_s,
 }
-rows = [{"name": name, "value": seconds} for name, seconds in alone.items()]
-rows += [{"name": f"measured: {name}", "value": ms / 1e3} for name, ms in causal.items()]
-viz.compare_bars(rows, "s", title="Each part of the chip alone, and kernels as measured")
+for name, seconds in alone.items():
+    print(f"{name + ' alone':24}{1e3 * seconds:.3f} ms")
+print(f"{'one after another':24}{1e3 * sum(alone.values()):.3f} ms")
+print(f"{'measured, lablib':24}{causal['lablib']:.3f} ms")
 
 # %% [markdown]
 # With a GPU the next cell measures your own kernels beside PyTorch's backends. Without one it says what to do.
@@ -925,10 +925,10 @@ for service, fault in faults.items():
 ### BEGIN HIDDEN TESTS
 for service, H, S, causal in [
     ("A", 1, 192, False),
-    ("A", 3, 128, True),
-    ("B", 2, 128, False),
-    ("C", 2, 128, True),
-    ("D", 1, 128, False),
+    ("A", 2, 128, True),
+    ("B", 2, 64, False),
+    ("C", 2, 64, True),
+    ("D", 1, 64, False),
     ("D", 3, 64, True),
 ]:
     name = f"the diagnosis of {H} heads, {S} positions, causal: {causal}"
