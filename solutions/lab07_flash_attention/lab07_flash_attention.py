@@ -60,14 +60,14 @@ print(device.describe())
 # Now a piece comes with a greater score. Everything was measured from the old m. What has to happen to l and o? Step through a row of 8 scores, two at a time. Which steps shrink what is there, and which do not?
 
 # %% look_online
-scores = torch.tensor([1.0, 0.0, 2.0, 1.0, -1.0, 0.5, 4.0, 3.0])
+scores = torch.tensor([1.0, 0.0, 2.0, 1.0, -1.0, -0.5, 4.0, 3.0])
 viz.online_softmax(scores, block=2)
 
 # %% [markdown]
 # By hand, for the scores 1 and 3, one at a time. After the first: m = 1, l = 1. The second raises m to 3. Measured from there, the first is worth exp(1 − 3) = 0.135, so l = 0.135 + 1.
 # The softmax is 0.135 / 1.135 = 0.119 and 0.881. Right.
 #
-# **A part of a row is three numbers and a vector, and two parts merge into one: rescale both to the greater m, then add.** Nothing in this says which part came first. So parts may be merged one after another, as
+# **A part of a row becomes two numbers and a vector, and two parts merge into one: rescale both to the greater m, then add.** Nothing in this says which part came first. So parts may be merged one after another, as
 # flash attention does; in a tree, as in decoding, where many SMs share one long row; or across machines, as in ring attention.
 #
 # A part of keys that are all hidden has m = −∞, l = 0, o = 0. It must change nothing.
@@ -248,11 +248,14 @@ def attend(qkv, sink, BLOCK_M=32, BLOCK_N=32, num_warps=4, num_stages=2):
 
 
 # %% [markdown]
-# Three blocks of 16 queries, one head. Step by instruction: what does the last program load that the first does not?
+# Look at it before you test it: three blocks of queries, 40 positions, one head. The cell prints for each position how often its query, its key and its value were loaded. Why do the digits fall from left to right, and
+# what would they be without skipping?
 
 # %% look_attend
 qkv, sink = torch.randn(40, 3, 1, 16, **half), torch.zeros(1, device=device.DEVICE)
-viz.memory_map(trace(attend, qkv, sink, 16, 16), step="instruction")
+times = trace(attend, qkv, sink, 16, 16).times_touched("load", "qkv_ptr")[:, :, 0, 0]
+for name, column in zip(("queries", "keys", "values"), times.T.tolist(), strict=True):
+    print(f"{name:8}", "".join(map(str, column)))
 
 
 # %% test_attend tags=["test", "core"] points=20 hours=2.5
@@ -292,18 +295,15 @@ judge_attend(qkv.half(), 0 * check.rng.normal(1), 64, 64)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And on a GPU? Compile your own kernel for an H200, without one, at D = 128. The matrix units' instruction is HGMMA; no register may spill. (About 5 s.)
+# And on a GPU? Compile your own kernel for an H200, without one, at D = 128. The matrix units' instruction is HGMMA; no register may spill. (The first time takes about 10 s.)
 
 # %% look_machine_code
 meta = torch.empty(4096, 3, 16, 128, dtype=torch.float16, device="meta"), torch.empty(16, device="meta")
+print("block      warps  registers  bytes spilled  HGMMA")
 for BLOCK_M, BLOCK_N, num_warps in [(64, 64, 4), (128, 64, 4), (128, 64, 8)]:
     code = compile_stages(attend, *meta, BLOCK_M, BLOCK_N, num_warps, targets=["sm_90"])[0]
-    matrix = code.instructions["HGMMA"]
-    print(
-        f"{BLOCK_M:3} × {BLOCK_N}, {num_warps} warps: {code.registers} registers, {code.spill_bytes} bytes spilled,",
-        end=" ",
-    )
-    print(f"{code.shared_bytes} bytes shared, {matrix} HGMMA")
+    found = f"{code.registers:11}{code.spill_bytes:15}{code.instructions['HGMMA']:7}"
+    print(f"{BLOCK_M:3} × {BLOCK_N:3}{num_warps:7}{found}")
 
 # %% [markdown]
 # The o of 128 queries is 128 × 128 float32 numbers: 128 registers for each of 128 threads, before anything else. More warps share it.
@@ -314,10 +314,10 @@ for BLOCK_M, BLOCK_N, num_warps in [(64, 64, 4), (128, 64, 4), (128, 64, 8)]:
 
 # %% look_kept
 heads, S, D = 64, 4096, 128
-print(f"probabilities, bfloat16:     {heads * S * S * 2 / 1e9:6.3f} GB")
-print(f"o, bfloat16, and lse, float32: {heads * S * (2 * D + 4) / 1e9:4.3f} GB")
-operations, h200 = 2 * D, gpu("sm_90")
-print(f"one score again: {operations} operations, {1e12 * operations / h200.flops_per_s:.2f} ps of an {h200.name}")
+h200 = gpu("sm_90")
+print(f"probabilities, bfloat16:       {heads * S * S * 2 / 1e9:.3f} GB")
+print(f"o, bfloat16, and lse, float32: {heads * S * (2 * D + 4) / 1e9:.3f} GB")
+print(f"one score again: {2 * D} operations, {1e12 * 2 * D / h200.flops_per_s:.2f} ps")
 print(f"one probability written and read: 4 bytes, {1e12 * 4 / h200.bytes_per_s:.2f} ps")
 
 # %% [markdown]
@@ -565,7 +565,8 @@ viz.attention_tiles(64, 64, blocks=[(4, 4), (8, 8), (16, 8), (32, 8)], causal=Tr
 
 # %% look_groups
 positions, G, D, BLOCK, window = 64, 4, 16, 8, 12
-rows = sum(min(first + BLOCK, positions) - max(first - window + 1, 0) // 8 * 8 for first in range(0, positions, BLOCK))
+firsts = range(0, positions, BLOCK)
+rows = sum(first + BLOCK - max(first - window + 1, 0) // 8 * 8 for first in firsts)
 queries = 2 * positions * G * D
 viz.traffic_bars([
     {"name": "each head its own programs", "loads": queries + G * 2 * 2 * D * rows, "stores": queries},
@@ -684,21 +685,21 @@ judge_attend_window(2, 2, 40, 16, 100, BLOCK=16, BLOCK_N=16)
 #
 # What is counted are bytes between L2 and SM, as always. From memory comes less: the keys and values of a head (2 MB at 4096 positions of 128) stay in an L2 of 60 MB, while its programs load them again and again. The scores of 64 heads (2.1 GB) would not.
 #
-# **Your task.** Two functions on whole numbers.
-# * `attention_loads(H, S, D, BLOCK_M, BLOCK_N, causal)`: bytes that `lablib`'s forward kernel loads, an int: float16, H heads, each with keys of its own, S positions. Blocks of queries and of keys as in exercise 2: the last block ends with the sequence; causal, a program stops after the block of keys with its last query. There is no sink.
-# * `best_blocks(S, D, on_chip_bytes)` (stretch): the pair (BLOCK_M, BLOCK_N), each one of 16, 32, 64, 128 and 256, that loads the fewest bytes without a mask and fits. On the chip are a block of queries in float16, its o in float32, and of both keys and values two blocks in float16 (one in use, one on its way). Among equals, the larger BLOCK_N; then the smaller BLOCK_M. At least one pair fits.
+# **Your task.** `attention_loads(H, S, D, BLOCK_M, BLOCK_N, causal)` returns the bytes that `lablib`'s forward kernel loads, an int.
+# * float16, H heads, each with keys of its own, S positions of D numbers.
+# * Blocks of queries and of keys as in exercise 2: the last block ends with the sequence; causal, a program stops after the block of keys with its last query. There is no sink.
 #
 # <details><summary>Hint 1: one block of queries</summary>
 #
-# Where does its walk end, without a mask, and with one? Round up to whole blocks of keys, but not beyond S.
+# Where does its walk end, without a mask, and with one?
 # </details>
-# <details><summary>Hint 2: what fits</summary>
+# <details><summary>Hint 2: whole blocks of keys</summary>
 #
-# For each of BLOCK_M rows 2 + 4 bytes a number; for each of BLOCK_N rows 2 · 2 · 2 bytes a number.
+# Round the end up to a multiple of `BLOCK_N`, but not beyond S.
 # </details>
-# <details><summary>Hint 3: 25 pairs</summary>
+# <details><summary>Hint 3: nearly there</summary>
 #
-# Try them all. Without a mask the loads depend on how many blocks of queries there are, and on nothing else.
+# A sum over `range(0, S, BLOCK_M)` gives the keys; 2 · H · D bytes for each, twice, and once for each query.
 # </details>
 
 
@@ -710,14 +711,6 @@ def attention_loads(H, S, D, BLOCK_M, BLOCK_N, causal):
         end = min(first + BLOCK_M, S) if causal else S
         keys += min(triton.cdiv(end, BLOCK_N) * BLOCK_N, S)
     return 2 * H * D * (S + 2 * keys)
-    ### END SOLUTION
-
-
-def best_blocks(S, D, on_chip_bytes):
-    ### BEGIN SOLUTION
-    sizes = (16, 32, 64, 128, 256)
-    fitting = [(m, n) for m in sizes for n in sizes if D * (6 * m + 8 * n) <= on_chip_bytes]
-    return min(fitting, key=lambda blocks: (triton.cdiv(S, blocks[0]), -blocks[1], blocks[0]))
     ### END SOLUTION
 
 
@@ -756,21 +749,57 @@ def counted_loads(H, S, BLOCK_M, BLOCK_N, causal):
     return trace(flash_attention_forward, q, k, v, causal, configuration=blocks).loaded_bytes
 
 
-# %% test_attention_loads tags=["test", "core"] points=15 hours=1.0
+# %% test_attention_loads tags=["test", "core"] points=10 hours=1.0
 check.equal(attention_loads(1, 64, 16, 32, 16, False), 10240, name="attention_loads(1, 64, 16, 32, 16, False)")
 check.equal(attention_loads(1, 64, 16, 32, 16, True), 8192, name="attention_loads(1, 64, 16, 32, 16, True)")
 S = check.rng.choice(65, 96)
 counted = counted_loads(1, S, 32, 32, True)
 check.equal(attention_loads(1, S, 64, 32, 32, True), counted, name=f"attention_loads(1, {S}, 64, 32, 32, True)")
-check.equal(best_blocks(4096, 128, 232448), (256, 32), name="best_blocks(4096, 128, 232448)")
 ### BEGIN HIDDEN TESTS
 for H, BLOCK_M, BLOCK_N, causal in [(2, 16, 64, True), (1, 64, 16, True), (2, 32, 16, False), (1, 16, 32, False)]:
     S = check.rng.choice(65, 96)
     call = f"attention_loads({H}, {S}, 64, {BLOCK_M}, {BLOCK_N}, {causal})"
     counted = counted_loads(H, S, BLOCK_M, BLOCK_N, causal)
     check.equal(attention_loads(H, S, 64, BLOCK_M, BLOCK_N, causal), counted, name=call)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The best block for a chip (stretch)
+#
+# Say that a program may keep `on_chip_bytes` on the chip: a block of queries in float16, its o in float32, and two blocks each of keys and of values in float16, one in use and one on its way.
+#
+# **Your task.** `best_blocks(S, D, on_chip_bytes)` returns the pair (BLOCK_M, BLOCK_N), each one of 16, 32, 64, 128 and 256, that fits and loads the fewest bytes without a mask.
+# Among equals, the larger BLOCK_N; then the smaller BLOCK_M. At least one pair fits.
+#
+# <details><summary>Hint 1: what fits</summary>
+#
+# For each of BLOCK_M rows 2 + 4 bytes a number; for each of BLOCK_N rows 2 · 2 · 2 bytes a number.
+# </details>
+# <details><summary>Hint 2: what counts</summary>
+#
+# Without a mask the loads depend on how many blocks of queries there are, and on nothing else.
+# </details>
+# <details><summary>Hint 3: 25 pairs</summary>
+#
+# Try them all: `min` with a key that is a tuple, ⌈S / BLOCK_M⌉ first.
+# </details>
+
+
+# %% best_blocks tags=["solution"]
+def best_blocks(S, D, on_chip_bytes):
+    ### BEGIN SOLUTION
+    sizes = (16, 32, 64, 128, 256)
+    fitting = [(m, n) for m in sizes for n in sizes if D * (6 * m + 8 * n) <= on_chip_bytes]
+    return min(fitting, key=lambda blocks: (triton.cdiv(S, blocks[0]), -blocks[1], blocks[0]))
+    ### END SOLUTION
+
+
+# %% test_best_blocks tags=["test", "stretch"] points=5 hours=0.5
+check.equal(best_blocks(4096, 128, 232448), (256, 32), name="best_blocks(4096, 128, 232448)")
+### BEGIN HIDDEN TESTS
 sizes = [16, 32, 64, 128, 256]
-for S, D, room in [(4096, 128, 100_000), (100, 64, 232_448), (512, 64, 16_000), (200, 32, 14_336), (4096, 256, 70_000)]:
+rooms = [(4096, 128, 100_000), (100, 64, 232_448), (512, 64, 16_000), (200, 32, 14_336), (4096, 256, 70_000)]
+for S, D, room in rooms:
     fitting = [(m, n) for m in sizes for n in sizes if 2 * m * D + 4 * m * D + 4 * 2 * n * D <= room]
     fewest = min(-(-S // m) for m, _ in fitting)
     widest = max(n for m, n in fitting if -(-S // m) == fewest)
@@ -837,12 +866,14 @@ else:
 
     qkv, sink = torch.randn(4096, 3, 64, 128, **half), torch.zeros(64, device=device.DEVICE)
     q, k, v = (x[None].contiguous() for x in qkv.permute(1, 2, 0, 3))
-    timed = [{"name": "attend", "value": median_seconds(attend, qkv, sink, 128, 64, 8, 3)}]
+
+    def sdpa():
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    print(f"attend: {1e3 * median_seconds(attend, qkv, sink, 128, 64, 8, 3):.3f} ms")
     for name in ("MATH", "EFFICIENT_ATTENTION", "FLASH_ATTENTION", "CUDNN_ATTENTION"):
         with sdpa_kernel(getattr(SDPBackend, name)):
-            seconds = median_seconds(lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True))
-        timed.append({"name": name.lower(), "value": seconds})
-    display(viz.compare_bars(timed, "s", title="Causal attention, 64 heads, 4096 positions of 128"))  # noqa: F821
+            print(f"{name.lower()}: {1e3 * median_seconds(sdpa):.3f} ms")
 
 # %% [markdown]
 # ## 6 · Diagnose from counters (stretch)
@@ -874,8 +905,8 @@ def counters(service, H, S, causal):
 
 
 # %% look_counters
-asked = {"A": True, "B": False, "C": True, "D": True}
-table = {service: counters(service, 1, 128, causal) for service, causal in asked.items()}
+asked = {"A": (128, True), "B": (64, False), "C": (128, True), "D": (128, True)}
+table = {service: counters(service, 1, *case) for service, case in asked.items()}
 print(" " * 14, *(f"{name:>9}" for name in table))
 for counter in table["A"]:
     print(f"{counter:14}", *(f"{table[name][counter]!s:>9}" for name in table))
@@ -920,13 +951,13 @@ def diagnose(c):
 # %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
 faults = {"A": "healthy", "B": "scores stored", "C": "hidden blocks", "D": "short blocks"}
 for service, fault in faults.items():
-    seen = counters(service, 1, 128, service != "B")
+    seen = counters(service, 1, *((64, False) if service == "B" else (128, True)))
     check.equal(diagnose(seen), fault, name=f"your diagnosis of service {service}")
 ### BEGIN HIDDEN TESTS
 for service, H, S, causal in [
     ("A", 1, 192, False),
     ("A", 2, 128, True),
-    ("B", 2, 64, False),
+    ("B", 1, 80, False),
     ("C", 2, 64, True),
     ("D", 1, 64, False),
     ("D", 3, 64, True),
