@@ -332,6 +332,9 @@ print(f"one probability written and read: 4 bytes, {1e12 * 4 / h200.bytes_per_s:
 # | softmax | dsᵢⱼ = pᵢⱼ · (dpᵢⱼ − Σₖ pᵢₖ · dpᵢₖ) | dS = P ∘ (dP − delta) |
 # | queries, keys | dqᵢ = Σⱼ dsᵢⱼ · kⱼ, dkⱼ = Σᵢ dsᵢⱼ · qᵢ | dQ = dS · K, dK = dSᵀ · Q |
 #
+# The third line by hand, for a query that sees two keys: p = (0.25, 0.75) and dp = (2, 4). Σ p · dp = 3.5, so ds = (0.25 · −1.5, 0.75 · 0.5) = (−0.375, 0.375). The two add up to zero: to raise all
+# scores of a row alike changes nothing.
+#
 # The sum in the third line runs over a whole row, again. But it is Σₖ pᵢₖ · (doᵢ · vₖ) = doᵢ · oᵢ: **delta**ᵢ is a product of two rows that we have. No second pass.
 #
 # Look at the directions. dQ adds along keys, dK and dV add along queries. So there are two kernels: in one a program owns queries and walks along the keys, in the other it owns keys and walks along the
