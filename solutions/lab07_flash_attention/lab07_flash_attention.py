@@ -678,6 +678,7 @@ judge_attend_window(4, 2, 75, 32, 33, BLOCK=32, BLOCK_N=16)
 judge_attend_window(2, 2, 40, 16, 100, BLOCK=16, BLOCK_N=16)
 ### END HIDDEN TESTS
 
+# %% [markdown]
 # ## 5 · How many bytes, and how large a block?
 #
 # Now count, before you run anything. A program loads its queries once. Keys and values it loads as far as it walks. So over one head *all* keys are loaded again for every block of queries: **a larger block of queries means fewer loads.** It plays
