@@ -765,6 +765,10 @@ for H, BLOCK_M, BLOCK_N, causal in [(2, 16, 64, True), (1, 64, 16, True), (2, 32
     call = f"attention_loads({H}, {S}, 64, {BLOCK_M}, {BLOCK_N}, {causal})"
     counted = counted_loads(H, S, BLOCK_M, BLOCK_N, causal)
     check.equal(attention_loads(H, S, 64, BLOCK_M, BLOCK_N, causal), counted, name=call)
+S = 2 * check.rng.choice(35_000, 40_000) + 1  # too long to be run and counted
+ends = [min(first + 128, S) for first in range(0, S, 128)]
+expected = 2 * 8 * 80 * (S + 2 * sum(min(-(-end // 48) * 48, S) for end in ends))
+check.equal(attention_loads(8, S, 80, 128, 48, True), expected, name=f"attention_loads(8, {S}, 80, 128, 48, True)")
 ### END HIDDEN TESTS
 
 # %% [markdown]
