@@ -39,9 +39,10 @@ bench: $(READY)  ## measure the hardware engines and grading on this machine, 45
 	$(VENV) -m benchmarks.hls
 	$(VENV) -m benchmarks.grading
 
-bench-gpu: $(READY)  ## measure every kernel and those of lab06 on this machine's GPU, and write benchmarks/results/
+bench-gpu: $(READY)  ## measure every kernel and those of lab06 and lab07 on this machine's GPU, and write benchmarks/results/
 	$(VENV) -m benchmarks.kernels
 	$(VENV) -m benchmarks.lab06
+	$(VENV) -m benchmarks.lab07
 
 lint: $(READY)  ## check style and types
 	$(VENV) -m ruff check . && $(VENV) -m ruff format --check . && $(VENV) -m pyright

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder import master
-from benchmarks import grading
+from benchmarks import grading, lab07
 from benchmarks.grading_class import MIX, BenchmarkError, HandIn, hand_ins, require_points
 from benchmarks.grading_outcome import differences
 from benchmarks.grading_speed import Readings, Setting, grading_speed
@@ -30,6 +30,17 @@ def test_lab04_shows_the_newest_measurement(repository: Path) -> None:
     newest = sorted((repository / "benchmarks/results").glob("*-diffusion-steps.json"))[-1]
     shown = repository / "solutions/lab04_generative_models/assets/steps.json"
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
+
+
+def test_lab07_quotes_the_newest_measurement(repository: Path) -> None:
+    result = json.loads(lab07.newest_kernels().read_text())
+    assert json.loads(lab07.QUOTED.read_text()) == lab07.quoted(result), "run `python -m benchmarks.lab07 quote`"
+
+
+def test_lab07_times_nothing_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab07.device, "INTERPRETED", True)
+    with pytest.raises(SystemExit, match="needs a GPU"):
+        lab07.main()
 
 
 def test_the_page_on_hardware_shows_the_newest_measurement(repository: Path) -> None:

@@ -19,7 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lablib.viz.attention_blocks import attention_tiles
     from lablib.viz.bars import compare_bars, traffic_bars
+    from lablib.viz.block_sizes import block_traffic
     from lablib.viz.configurations import configuration_table
     from lablib.viz.images import image_steps
     from lablib.viz.latent import code_plane
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from lablib.viz.receptive_fields import receptive_field
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
+    from lablib.viz.softmax_parts import online_softmax
     from lablib.viz.stage_viewer import compile_stages
     from lablib.viz.strides import view_explorer
     from lablib.viz.systolic import systolic_array
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from lablib.viz.waveforms import waveform
 
 __all__ = [
+    "attention_tiles",
+    "block_traffic",
     "code_plane",
     "compare_bars",
     "compile_stages",
@@ -48,6 +53,7 @@ __all__ = [
     "latency_area",
     "layer_roofline",
     "memory_map",
+    "online_softmax",
     "pipeline",
     "program_grid",
     "ratio_bars",
@@ -63,6 +69,8 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "attention_tiles": "attention_blocks",
+    "block_traffic": "block_sizes",
     "code_plane": "latent",
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
@@ -71,6 +79,7 @@ _MODULE_OF = {
     "latency_area": "pareto",
     "layer_roofline": "layer_rooflines",
     "memory_map": "memory",
+    "online_softmax": "softmax_parts",
     "pipeline": "pipelines",
     "program_grid": "programs",
     "ratio_bars": "ratios",

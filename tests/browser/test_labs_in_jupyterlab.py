@@ -25,6 +25,7 @@ LEAST_MOVING = {
     "lab02_vision_models": (3, 0),
     "lab04_generative_models": (3, 1),
     "lab06_triton_kernels": (1, 1),
+    "lab07_flash_attention": (3, 0),
 }
 """Sliders and widgets that a lab must have, where it is known: a lab with none would pass unmoved."""
 

@@ -90,6 +90,9 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.compare_bars([{"name": "a", "value": 1.0}], "s", title="How long?"),
         viz.configuration_table([{"BLOCK": 16, "shared": 1024, "fits": True}]),
         viz.resource_bars(placed, part_of("hx1k")),
+        viz.online_softmax([1.0, 2.0], block=1),
+        viz.attention_tiles(8, 8, [(4, 4)]),
+        viz.block_traffic({"a": {16: 1024.0}}),
         viz.latency_area({1: placed}),
         viz.image_steps([[[[0.0, 1.0]]]], ["0"], title="Which?"),
     ]
