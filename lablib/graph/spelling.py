@@ -20,7 +20,7 @@ _SAME = {
     "_to_copy": "to",
 }
 _RESHAPES = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze", "squeeze", "contiguous", "clone"}
-_PARTS = {"chunk", "split", "unbind"}
+_PARTS = {"chunk", "split", "split_with_sizes", "unbind"}
 _ARRAYS = {"conv2d": 2, "conv3d": 3, "max_pool2d": 2, "max_pool3d": 3}
 # What an attribute is called here where ATen's name says less.
 _RENAMED = {
@@ -132,7 +132,7 @@ def _spelled(op: str, values: dict[str, Any]) -> tuple[str, list[fx.Node | None]
             [],
             {**rest, **kept, "dtype": values.get("dtype") or (torch.int64 if op == "arange" else _dtype(values))},
         )
-    if op in ("transpose", "t", "mT", "numpy_T"):
+    if op in ("transpose", "t", "mT"):
         return "permute", [values["self"]], {"dims": _swapped(values)}
     if op.startswith("upsample_nearest"):
         return "upsample", [values["input"]], {"scale": values["scale_factors"][0]}

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from lablib.viz.bars import compare_bars, traffic_bars
     from lablib.viz.configurations import configuration_table
     from lablib.viz.memory import memory_map
+    from lablib.viz.memory_plans import memory_plan
     from lablib.viz.pareto import latency_area
+    from lablib.viz.passes import graph_passes
     from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
     from lablib.viz.ratios import ratio_bars
     from lablib.viz.resources import resource_bars
     from lablib.viz.rooflines import roofline
     from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.streams import stream_schedule
     from lablib.viz.systolic import systolic_array
     from lablib.viz.tiles import tile_order
     from lablib.viz.waveforms import waveform
@@ -37,13 +40,16 @@ __all__ = [
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "graph_passes",
     "latency_area",
     "memory_map",
+    "memory_plan",
     "pipeline",
     "program_grid",
     "ratio_bars",
     "resource_bars",
     "roofline",
+    "stream_schedule",
     "systolic_array",
     "tile_order",
     "traffic_bars",
@@ -54,13 +60,16 @@ _MODULE_OF = {
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "graph_passes": "passes",
     "latency_area": "pareto",
     "memory_map": "memory",
+    "memory_plan": "memory_plans",
     "pipeline": "pipelines",
     "program_grid": "programs",
     "ratio_bars": "ratios",
     "resource_bars": "resources",
     "roofline": "rooflines",
+    "stream_schedule": "streams",
     "systolic_array": "systolic",
     "tile_order": "tiles",
     "traffic_bars": "bars",

@@ -1,0 +1,723 @@
+# %% [markdown]
+# # Lab 05 · A graph compiler
+#
+# On an H200, `torch.softmax(x / t, -1)` of 16384 × 8192 float16 numbers takes 0.64 ms; after `torch.compile` it takes 0.19 ms (measured for lab06). Nobody changed the mathematics. A compiler looked at the **graph** of
+# operations, saw that the division and the softmax could share one trip through memory, and made one kernel of them.
+#
+# In this lab you write such a compiler: six passes over graphs, from shape inference to a schedule on several streams. At the end they are one backend of `torch.compile`, and it runs every model of `lablib.models`.
+#
+# **After it you can**
+# 1. infer shapes and dtypes of a whole network without running it;
+# 2. remove what is computed twice, in vain, or always the same, and fold a norm into the weights before it;
+# 3. group operations into kernels without making two of them wait for each other, and count the bytes saved;
+# 4. pack all intermediate results into one piece of memory, close to the least that is possible;
+# 5. order kernels on several streams, and say how far from the best the order can be;
+# 6. find out from counters which pass of a compiler is at fault.
+#
+# | | |
+# |---|---|
+# | Time | about 12 hours: core 9½ h, stretch 2½ h (exercise 7 and the diagnosis in 8) |
+# | Needs | lab01's section on capture, or: you know that a program can be written down as a list of calls |
+# | Machine | any, no GPU needed. No cell takes more than 5 s, but for the last one (about 10 s) |
+# | Points | 100 |
+
+# %% setup tags=["setup"]
+import lablib
+
+lablib.require("0.1")
+
+from lablib import device  # isort: skip  (before triton: it decides whether kernels are interpreted)
+
+import itertools
+import math
+
+import torch
+from torch import nn
+
+from lablib import check, viz
+from lablib.gpu.specs import gpu
+from lablib.graph import backend, capture, costs, kernels, live_bytes, nbytes, overlaps, run, run_in_arena
+from lablib.graph import text, to_fx, traffic, types, validate
+from lablib.graph.cost import bases
+from lablib.graph.execute import apply
+from lablib.graph.ops import POINTWISE, RANDOM, VIEWS
+from lablib.models.cnn import CNN, ResidualBlock
+from lablib.models.cnn3d import CNN3D
+from lablib.models.diffusion import UNet
+from lablib.models.gcn import GCN
+from lablib.models.gpt import GPT
+from lablib.models.transformer import Block
+from lablib.models.vae import VAE
+from lablib.models.vit import ViT
+
+device.seed(0)
+
+# %% [markdown]
+# ## What a graph is
+#
+# A graph here is a dict of plain values. Each node makes **one** tensor, is named after it, and names its inputs. Nodes stand in an order in which they can run. Nothing is ever modified in place.
+
+# %% look_graph
+small = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU()).eval()
+graph = capture(small, torch.zeros(2, 1, 8, 8))
+print(text(graph), "\n")
+print(graph["inputs"], *graph["nodes"], graph["outputs"], sep="\n")
+print({name: tuple(tensor.shape) for name, tensor in graph["constants"].items()})
+
+# %% [markdown]
+# * `inputs` has the shape and dtype of each input, by name.
+# * `constants` are tensors that never change: weights, running means.
+# * `nodes` is a list of dicts: `name`, `op`, `inputs` (names; None where an optional input is left out), `attributes` (plain values). `module` says where the node comes from; only pictures read it.
+# * `outputs` are the names of what is returned.
+#
+# There are three kinds of operation, as far as memory goes. A **view** (`view`, `permute`, `select`, `slice`, `expand`) shows the same memory in another way and costs nothing. A **pointwise** operation computes each element from one element of
+# each input. Everything else (products, norms, reductions, copies) is a kernel with an inner loop of its own.
+#
+# Where do the bytes go? Here is the CNN of lab02 on one image. (Conv and linear are *products*; a batch norm with known mean and variance is neither pointwise nor a product here: wait for exercise 3.)
+
+# %% look_bytes
+cnn = CNN().eval()
+image = torch.zeros(1, 1, 28, 28)
+graph = capture(cnn, image)
+moved = {"products": 0, "norms": 0, "pointwise": 0, "other": 0}
+for node in graph["nodes"]:
+    kind = "products" if node["op"] in ("conv2d", "linear") else "norms" if "norm" in node["op"] else "other"
+    moved["pointwise" if node["op"] in POINTWISE else kind] += costs(graph)[node["name"]].bytes
+total = sum(moved.values())
+print(f"{len(graph['nodes'])} nodes, {total:,} bytes:", ", ".join(f"{k} {v / total:.0%}" for k, v in moved.items()))
+
+# %% [markdown]
+# ## 1 · Shapes without numbers
+#
+# Every later pass asks how large things are. Running the network would answer, but needs the memory and the time of the network. **Inference of types** walks the graph once and needs neither: from the shapes of the inputs and the
+# attributes of a node follows the shape of its result. By hand:
+#
+# ```text
+# x       (2, 1, 8, 8)
+# conv2d  kernel 3 × 3, 4 filters      (2, 4, 6, 6)         8 − 3 + 1 = 6
+# + bias  (4, 1, 1)                    (2, 4, 6, 6)         broadcast: align at the right, 1 stretches
+# mean    over the last two            (2, 4)
+# linear  weight (10, 4)               (2, 10)
+# ```
+#
+# **Broadcasting** is the rule that people get wrong: write both shapes flush right; where one has no axis, or a 1, the other's size counts; any other difference is an error.
+#
+# **Your task.** `infer(graph)` returns a dict: for **every** name of the graph (inputs, constants, nodes) its `(shape, dtype)`, the shape a tuple of ints.
+#
+# | op | inputs | attributes | result |
+# |---|---|---|---|
+# | pointwise (`POINTWISE` has their names) | one or more tensors | any number is an attribute and changes nothing | shapes broadcast, dtypes promoted |
+# | of these `eq ge gt le lt` | | | dtype is bool |
+# | of these `to` | one | `dtype` | that dtype |
+# | `matmul` | (…, n, k), (…, k, m) | | (…, n, m); what stands before broadcasts |
+# | `linear` | (…, k), weight (m, k), maybe bias (m) | | (…, m) |
+# | `conv2d` | (B, C, H, W), weight (O, C/groups, h, w), maybe bias | `stride padding dilation` (pairs), `groups` | (B, O, H', W') |
+# | `mean` `sum` | one | `dim` (list, may be negative), `keepdim` | without those axes, or with 1 there |
+# | `cat` | several | `dim` | sizes add up along `dim` |
+# | `view` `reshape` `expand` | one | `shape` (complete) | that shape |
+# | `permute` | one | `dims` | axes in that order |
+# | `select` | one | `dim`, `index` | without that axis |
+# | `slice` | one | `dim`, `start`, `end`, `step` | 0 ≤ start ≤ end ≤ size; rounded up where `step` does not divide |
+# | `embedding` | weight (n, d), places (…) | | (…, d), the weight's dtype |
+# | `softmax batch_norm layer_norm group_norm triu` | first is x | | as x |
+#
+# * Dtypes are promoted by `torch.promote_types`, two at a time. (A condition is bool, which promotes nothing.)
+# * Sizes may be larger than any machine could hold, so work with numbers, not with tensors.
+# * Shapes that do not fit (broadcasting; the inner sizes of `matmul` and `linear`) raise a `ValueError` that names the node.
+#
+# <details><summary>Hint 1: one dict, one walk</summary>Inputs and constants have types from the start. Nodes stand in order: when you come to one, its inputs are in the dict.</details>
+# <details><summary>Hint 2: broadcasting any number of shapes</summary>The result has as many axes as the longest shape. Axis −1 of all of them, then −2, …: collect the sizes that are there and are not 1. None: 1. One: that one. Two different ones: an error.</details>
+# <details><summary>Hint 3: nearly there</summary>Convolution: (n + 2·padding − dilation·(k − 1) − 1) // stride + 1 for each axis. <code>matmul</code>: broadcast <code>a[:-2]</code> with <code>b[:-2]</code>, then append <code>a[-2], b[-1]</code>. A negative <code>dim</code>: <code>dim % len(shape)</code>.</details>
+
+
+# %% infer tags=["solution"]
+def broadcast(name, shapes):
+    """The shape to which all shapes stretch; the name is that of the node, for the error."""
+    ### BEGIN SOLUTION
+    result = []
+    for place in range(1, max(map(len, shapes)) + 1):
+        sizes = {shape[-place] for shape in shapes if len(shape) >= place} - {1}
+        if len(sizes) > 1:
+            raise ValueError(f"{name}: the shapes {shapes} do not broadcast")
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(reversed(result))
+    ### END SOLUTION
+
+
+def infer(graph):
+    ### BEGIN SOLUTION
+    found = {name: (tuple(shape), dtype) for name, (shape, dtype) in graph["inputs"].items()}
+    found |= {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in graph["constants"].items()}
+    for node in graph["nodes"]:
+        given = [found[name] for name in node["inputs"] if name is not None]
+        found[node["name"]] = shape_of(node, [shape for shape, _ in given]), dtype_of(node, [d for _, d in given])
+    return found
+
+
+def dtype_of(node, dtypes):
+    if node["op"] in ("eq", "ge", "gt", "le", "lt"):
+        return torch.bool
+    if "dtype" in node["attributes"]:
+        return node["attributes"]["dtype"]
+    if node["op"] not in POINTWISE:
+        return dtypes[0]
+    result = dtypes[0]
+    for dtype in dtypes[1:]:
+        result = torch.promote_types(result, dtype)
+    return result
+
+
+def shape_of(node, shapes):
+    op, how, x = node["op"], node["attributes"], shapes[0] if shapes else ()
+    if op in POINTWISE:
+        return broadcast(node["name"], shapes)
+    if op in ("matmul", "linear"):
+        inner = shapes[1][-2] if op == "matmul" else shapes[1][-1]
+        if x[-1] != inner:
+            raise ValueError(f"{node['name']}: the inner sizes {x[-1]} and {inner} differ")
+        if op == "linear":
+            return (*x[:-1], shapes[1][0])
+        return (*broadcast(node["name"], [x[:-2], shapes[1][:-2]]), x[-2], shapes[1][-1])
+    if op == "conv2d":
+        axes = zip(x[2:], shapes[1][2:], how["stride"], how["padding"], how["dilation"], strict=True)
+        return (x[0], shapes[1][0], *((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes))
+    if op in ("mean", "sum"):
+        gone = {dim % len(x) for dim in how["dim"]}
+        return tuple(1 if place in gone else n for place, n in enumerate(x) if how["keepdim"] or place not in gone)
+    if op == "cat":
+        dim = how["dim"] % len(x)
+        return (*x[:dim], sum(shape[dim] for shape in shapes), *x[dim + 1 :])
+    if op == "embedding":
+        return (*shapes[1], x[1])
+    if "shape" in how and op in ("view", "reshape", "expand"):
+        return tuple(how["shape"])
+    if op == "permute":
+        return tuple(x[dim] for dim in how["dims"])
+    if op in ("select", "slice"):
+        dim = how["dim"] % len(x)
+        size = () if op == "select" else (-(-(how["end"] - how["start"]) // how["step"]),)
+        return (*x[:dim], *size, *x[dim + 1 :])
+    return x
+    ### END SOLUTION
+
+
+# %% look_infer
+graph = capture(small, torch.zeros(2, 1, 8, 8))
+for name, (shape, dtype) in infer(graph).items():
+    print(f"{name:15} {shape}  {dtype}")
+
+
+# %% graphs tags=["setup"]
+def node(name, op, *inputs, **attributes):
+    """A node of a graph; a name that starts like its operation reads best."""
+    return {"name": name, "op": op, "inputs": list(inputs), "attributes": attributes}
+
+
+def make_graph(inputs, nodes, outputs, constants=None):
+    """A graph; `inputs` has shapes, or pairs of shape and dtype."""
+    typed = {k: v if v and isinstance(v[0], tuple) else (tuple(v), torch.float32) for k, v in inputs.items()}
+    return {"inputs": typed, "constants": constants or {}, "nodes": list(nodes), "outputs": list(outputs)}
+
+
+def stage(name, graph, groups=()):
+    """A graph as viz.graph_passes draws it."""
+    each = {one: row.bytes for one, row in costs(graph).items()}
+    return {"name": name, "nodes": graph["nodes"], "bytes": each, "total": traffic(graph, groups), "groups": groups}
+
+
+def example(graph, rng):
+    """Random inputs for a graph."""
+    return [
+        rng.normal(*shape).cpu().to(dtype) if dtype.is_floating_point else rng.integers(0, 5, *shape).cpu().to(dtype)
+        for shape, dtype in graph["inputs"].values()
+    ]
+
+
+# %% test_infer tags=["test", "core"] points=10 hours=1.5
+def judge_types(graph):
+    check.equal(infer(graph), types(graph), name="infer(graph)")
+
+
+def scaled(make, batch):
+    """Types for a huge batch: a size that grows by s from batch 2 to batch 3 grows by s for each further one."""
+    at_2, at_3 = (types(make(b)) for b in (2, 3))
+    return {
+        name: (tuple(a + (b - a) * (batch - 2) for a, b in zip(at_2[name][0], at_3[name][0], strict=True)), dtype)
+        for name, (_, dtype) in at_2.items()
+    }
+
+
+def classify(B):
+    return make_graph(
+        {"x": (B, 3, 9, 12), "w": (8, 3, 3, 2), "bias": (8, 1, 1), "v": (5, 8)},
+        [
+            node("conv2d", "conv2d", "x", "w", stride=[2, 1], padding=[1, 0], dilation=[1, 2], groups=1),
+            node("add", "add", "conv2d", "bias"), node("relu", "relu", "add"),
+            node("mean", "mean", "relu", dim=[-1, -2], keepdim=False), node("linear", "linear", "mean", "v"),
+            node("softmax", "softmax", "linear", dim=-1),
+        ],
+        ["softmax"],
+    )  # fmt: skip
+
+
+judge_types(classify(4))
+judge_types(capture(ResidualBlock(4, 8, 2).eval(), torch.zeros(2, 4, 8, 8)))
+check.equal(infer(classify(10**20)), scaled(classify, 10**20), name="infer(graph) of a huge batch")
+wrong = make_graph({"x": (2, 3), "y": (4, 3)}, [node("total", "add", "x", "y")], ["total"])
+assert "total" in check.raises(ValueError, infer, wrong), "the error does not name the node total."
+### BEGIN HIDDEN TESTS
+half, ints = torch.float16, torch.int64
+
+
+def attend(B):
+    return make_graph(
+        {"x": ((B, 7, 12), half), "w": ((36, 12), half), "b": ((36,), half), "mask": ((7, 7), torch.bool), "t": ((B, 7), ints), "e": (50, 4)},
+        [
+            node("qkv", "linear", "x", "w", "b"), node("cut", "view", "qkv", shape=[B, 7, 3, 2, 6]),
+            node("turned", "permute", "cut", dims=[2, 0, 3, 1, 4]), node("q", "select", "turned", dim=0, index=0),
+            node("k", "select", "turned", dim=-5, index=1), node("kt", "permute", "k", dims=[0, 1, 3, 2]),
+            node("scores", "matmul", "q", "kt"), node("scaled", "mul", "scores", other=0.5),
+            node("masked", "masked_fill", "scaled", "mask", value=-1.0), node("exp", "exp", "masked"),
+            node("total", "sum", "exp", dim=[-1], keepdim=True), node("share", "div", "exp", "total"),
+            node("gt", "gt", "share", other=0.1), node("chosen", "where", "gt", "share", "total"),
+            node("wide", "to", "chosen", dtype=torch.float64), node("mixed", "mul", "share", "wide"),
+            node("embedded", "embedding", "e", "t"), node("part", "slice", "embedded", dim=1, start=1, end=6, step=2),
+            node("joined", "cat", "part", "part", "embedded", dim=-2), node("back", "matmul", "joined", "embeddings"),
+            node("first", "sum", "back", dim=[0], keepdim=False),
+        ],
+        ["mixed", "first"],
+        {"embeddings": torch.zeros(3, 1, 4, 2)},
+    )  # fmt: skip
+
+
+judge_types(attend(5))
+batch = 10**19 + check.rng.choice(0, 1000)
+check.equal(infer(attend(batch)), scaled(attend, batch), name="infer(graph) of a huge batch")
+for module, x in [
+    (CNN().eval(), torch.zeros(3, 1, 28, 28)),
+    (GPT(depth=1).eval(), torch.zeros(2, 9, dtype=ints)),
+    (ViT(depth=1).eval(), torch.zeros(2, 1, 28, 28)),
+]:
+    captured = capture(module, x)
+    captured["nodes"] = [one for one in captured["nodes"] if one["op"] not in ("full", "triu")]
+    made = {one["name"] for one in captured["nodes"]} | {*captured["inputs"], *captured["constants"]}
+    captured["constants"] |= {
+        name: torch.ones(9, 9, dtype=torch.bool)
+        for one in captured["nodes"]
+        for name in one["inputs"]
+        if name not in made | {None}
+    }
+    judge_types(captured)
+for shapes, one in [
+    ({"x": (3, 4), "y": (5, 3, 4), "z": (5, 2, 4)}, node("odd_one", "where", "x", "y", "z")),
+    ({"x": (2, 3), "y": (2, 3)}, node("odd_one", "matmul", "x", "y")),
+    ({"x": (4, 2, 3), "y": (5, 3, 2)}, node("odd_one", "matmul", "x", "y")),
+    ({"x": (2, 3), "y": (3, 2)}, node("odd_one", "linear", "x", "y")),
+]:
+    message = check.raises(ValueError, infer, make_graph(shapes, [one], ["odd_one"]))
+    assert "odd_one" in message, f"the error does not name the node: {message}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 2 · What need not be computed
+#
+# A captured graph holds everything that the program did. Three kinds of nodes are work in vain:
+#
+# * **dead**: nobody uses the result, and it is not returned;
+# * **common**: the same operation on the same inputs was computed before;
+# * **constant**: all inputs are constants, so the result is always the same: compute it once, now.
+#
+# ```text
+# mask   = triu(ones)             constant: computed at compile time, for every call
+# a      = exp(x)
+# b      = exp(x)                 common: b is a
+# c      = a + b ──> a + a
+# d      = b + a ──> a + a        common, but only after b was found to be a
+# unused = sin(x)                 dead
+# ```
+#
+# Look at `d`: one removal makes the next one possible. Passes are run in an order in which none has to come back, or again until nothing changes.
+#
+# In a GPT every block builds its causal mask anew. How much does the graph of one with four blocks shrink? (The picture shows what is left of an example; the whole GPT comes after your pass.)
+
+# %% look_before_after
+wasteful = make_graph(
+    {"x": (4, 4)},
+    [
+        node("full", "full", shape=[4, 4], value=1.0, dtype=torch.float32),
+        node("triu", "triu", "full", diagonal=1),
+        node("exp", "exp", "x"), node("exp_1", "exp", "x"),
+        node("add", "add", "exp", "exp_1"), node("add_1", "add", "exp_1", "exp"),
+        node("sin", "sin", "x"),
+        node("mul", "mul", "add", "add_1"), node("sub", "sub", "mul", "triu"),
+    ],
+    ["sub"],
+)  # fmt: skip
+lean = make_graph(
+    {"x": (4, 4)},
+    [node("exp", "exp", "x"), node("add", "add", "exp", "exp"), node("mul", "mul", "add", "add"), node("sub", "sub", "mul", "triu")],
+    ["sub"],
+    {"triu": torch.ones(4, 4).triu(1)},
+)  # fmt: skip
+viz.graph_passes([stage("captured", wasteful), stage("nothing in vain", lean)])
+
+# %% [markdown]
+# **Your task.** `simplify(graph)` returns a new graph that computes the same, in which
+# * every node is needed by an output, and every constant is read or returned;
+# * no two nodes have the same operation on the same inputs with the same attributes. `add`, `mul`, `maximum`, `minimum` and `eq` of two inputs are the same in either order. Attributes are the same if they print the same: for integers, times `2` and times `2.0` are not;
+# * no node has constants only, or nothing at all, as inputs: its result is a constant, named as the node was. `apply(node, values)` computes a node, given a dict of tensors by name;
+# * **nodes of `RANDOM` draw anew each time**: two of them are never the same, and none is a constant. If nobody needs one, it goes.
+#
+# Of equal nodes the first stays. What stays keeps its name, its order and its module. `outputs` has as many names as before, in the same order; an output may now be a constant.
+#
+# <details><summary>Hint 1: one walk forwards</summary>Keep a dict from old name to new name. For each node, first rename its inputs; then it is either known, constant, or new.</details>
+# <details><summary>Hint 2: known by what?</summary>A dict needs a key that can be hashed: <code>(op, tuple of inputs, repr of the attributes)</code>. Sort the inputs where order does not matter. Attributes are a dict: write its items in a fixed order.</details>
+# <details><summary>Hint 3: one walk backwards</summary>Start with the outputs as the set of what is needed. From the last node to the first: a node that is needed makes its inputs needed.</details>
+
+
+# %% simplify tags=["solution"]
+def simplify(graph):
+    ### BEGIN SOLUTION
+    constants, nodes, known, renamed = dict(graph["constants"]), [], {}, {}
+    for node in graph["nodes"]:
+        inputs = [renamed.get(name, name) for name in node["inputs"]]
+        node = {**node, "inputs": inputs}
+        if node["op"] in RANDOM:
+            nodes.append(node)
+            continue
+        operands = list(inputs)
+        if len(inputs) == 2 and node["op"] in ("add", "mul", "maximum", "minimum", "eq"):
+            operands.sort()
+        key = (node["op"], tuple(operands), repr(sorted(node["attributes"].items())))
+        if key in known:
+            renamed[node["name"]] = known[key]
+            continue
+        known[key] = node["name"]
+        if all(name is None or name in constants for name in inputs):
+            constants[node["name"]] = apply(node, constants)
+        else:
+            nodes.append(node)
+    outputs = [renamed.get(name, name) for name in graph["outputs"]]
+    needed, kept = set(outputs), []
+    for node in reversed(nodes):
+        if node["name"] in needed:
+            needed.update(node["inputs"])
+            kept.append(node)
+    constants = {name: tensor for name, tensor in constants.items() if name in needed}
+    return {"inputs": graph["inputs"], "constants": constants, "nodes": kept[::-1], "outputs": outputs}
+    ### END SOLUTION
+
+
+# %% look_simplify
+gpt = GPT().eval()
+graph = capture(gpt, torch.zeros(1, 16, dtype=torch.int64))
+simple = simplify(graph)
+print(f"GPT: {len(graph['nodes'])} nodes, then {len(simple['nodes'])};", end=" ")
+print(
+    f"{traffic(graph):,} bytes, then {traffic(simple):,}; masks left: {[n for n in simple['constants'] if 'triu' in n]}"
+)
+
+
+# %% judge_simple tags=["setup"]
+EITHER_ORDER = ("add", "mul", "maximum", "minimum", "eq")
+
+
+def signature(node):
+    """What makes two nodes the same."""
+    operands = node["inputs"]
+    if node["op"] in EITHER_ORDER and len(operands) == 2:
+        operands = sorted(operands)
+    return node["op"], tuple(operands), repr(sorted(node["attributes"].items()))
+
+
+def same_results(before, after, inputs, name):
+    """Two graphs return the same, but for rounding."""
+    for number, (want, got) in enumerate(zip(run(before, *inputs), run(after, *inputs), strict=True)):
+        check.close(got, want, rtol=1e-4, name=f"output {number} of {name}")
+
+
+def same_interface(before, after, name):
+    """A pass kept inputs and the number of outputs, and returned a valid graph."""
+    try:
+        validate(after)
+    except ValueError as error:
+        raise AssertionError(f"{name} is no graph: {error}") from error
+    check.equal(after["inputs"], before["inputs"], name=f"the inputs of {name}")
+    check.equal(len(after["outputs"]), len(before["outputs"]), name=f"the number of outputs of {name}")
+
+
+def judge_simple(before, after, rng, name="simplify(graph)"):
+    """Nothing dead, common or constant is left, and what is computed is the same."""
+    same_interface(before, after, name)
+    originals = {one["name"]: one for one in before["nodes"]}
+    needed, seen, last = set(after["outputs"]), {}, -1
+    for one in reversed(after["nodes"]):
+        assert one["name"] in needed, f"{name} still has the node {one['name']}, which nobody needs."
+        needed.update(one["inputs"])
+    idle = sorted(set(after["constants"]) - needed)
+    assert not idle, f"{name} keeps constants that nobody reads: {', '.join(idle)}."
+    for one in after["nodes"]:
+        first = originals.get(one["name"])
+        assert first and first["op"] == one["op"] and repr(first["attributes"]) == repr(one["attributes"]), (
+            f"{name} has the node {one['name']} ({one['op']}, {one['attributes']}), which the graph did not have."
+        )
+        place = list(originals).index(one["name"])
+        assert place > last, f"{name} has the node {one['name']} in another place."
+        check.equal(one.get("module", ""), first.get("module", ""), name=f"the module of {one['name']}")
+        last = place
+        if one["op"] in RANDOM:
+            continue
+        varying = [i for i in one["inputs"] if i is not None and i not in after["constants"]]
+        assert varying, f"{name} still computes {one['name']}, which is always the same."
+        twin = seen.setdefault(signature(one), one["name"])
+        assert twin == one["name"], f"{name} computes {one['name']} although it has {twin} already."
+    if not any(one["op"] in RANDOM for one in before["nodes"]):
+        same_results(before, after, example(before, rng), name)
+
+
+# %% test_simplify tags=["test", "core"] points=15 hours=1.5
+mask = make_graph(
+    {"x": (4, 4)},
+    [
+        node("full", "full", shape=[4, 4], value=1.0, dtype=torch.float32), node("triu", "triu", "full", diagonal=1),
+        node("a", "exp", "x"), node("b", "exp", "x"), node("c", "add", "a", "b"), node("d", "add", "b", "a"),
+        node("unused", "sin", "x"), node("f", "mul", "c", "d"), node("g", "sub", "f", "triu"),
+    ],
+    ["g"],
+)  # fmt: skip
+answer = simplify(mask)
+judge_simple(mask, answer, check.rng)
+check.equal([one["name"] for one in answer["nodes"]], ["a", "c", "f", "g"], name="the nodes that are left")
+blocks = capture(GPT(depth=3).eval(), torch.zeros(2, 6, dtype=torch.int64))
+judge_simple(blocks, simplify(blocks), check.rng, name="simplify(graph of a GPT)")
+### BEGIN HIDDEN TESTS
+draws = make_graph(
+    {"x": (3, 5)},
+    [
+        node("r", "rand_like", "w"), node("s", "rand_like", "w"), node("lost", "randn_like", "x"),
+        node("a", "mul", "r", "s"), node("b", "mul", "s", "r"), node("c", "sub", "r", "s"), node("d", "sub", "s", "r"),
+        node("e", "add", "a", "b"), node("f", "add", "c", "d"), node("g", "add", "e", "f"),
+    ],
+    ["g", "d"],
+    {"w": check.rng.normal(3, 5).cpu(), "idle": check.rng.normal(2).cpu()},
+)  # fmt: skip
+answer = simplify(draws)
+judge_simple(draws, answer, check.rng)
+check.equal([one["name"] for one in answer["nodes"]], list("rsacdefg"), name="the nodes that are left")
+counts = make_graph(
+    {"n": ((4,), torch.int64)},
+    [
+        node("a", "mul", "n", other=2), node("b", "mul", "n", other=2.0), node("c", "mul", "n", other=2),
+        node("d", "add", "w", other=1), node("e", "add", "w", other=1), node("f", "mul", "a", "d"), node("g", "mul", "c", "e"),
+        node("h", "sum", "f", dim=[0], keepdim=False), node("i", "sum", "g", keepdim=False, dim=[0]),
+    ],
+    ["b", "h", "i", "e"],
+    {"w": torch.arange(4)},
+)  # fmt: skip
+answer = simplify(counts)
+judge_simple(counts, answer, check.rng)
+check.equal(sorted(one["name"] for one in answer["nodes"]), ["a", "b", "f", "h"], name="the nodes that are left")
+check.equal(answer["outputs"], ["b", "h", "h", "d"], name="the outputs")
+norm = make_graph(
+    {"x": (2, 3, 4, 4)},
+    [
+        node("a", "batch_norm", "x", None, None, "m", "v", eps=1e-5), node("b", "batch_norm", "x", None, None, "m", "v", eps=1e-3),
+        node("c", "sub", "b", "a"), node("d", "cat", "a", "c", dim=1), node("e", "cat", "c", "a", dim=1), node("f", "sub", "d", "e"),
+        node("g", "batch_norm", "w", None, None, "m", "v", eps=1e-5), node("h", "add", "a", "g"),
+    ],
+    ["f", "h"],
+    {"m": check.rng.normal(3).cpu(), "v": check.rng.uniform(3).cpu() + 0.1, "w": check.rng.normal(2, 3, 4, 4).cpu()},
+)  # fmt: skip
+judge_simple(norm, simplify(norm), check.rng)
+for _ in range(6):
+    nodes, names = [], ["x", "y", "w", "v"]
+    for number in range(30):
+        op = ["add", "mul", "sub", "maximum", "sin", "tanh"][check.rng.choice(0, 6)]
+        given = [
+            names[check.rng.choice(max(0, len(names) - 12), len(names))]
+            for _ in range(1 if op in ("sin", "tanh") else 2)
+        ]
+        how = {"other": [1, 1.0, 2.5][check.rng.choice(0, 3)]} if op == "add" and check.rng.choice(0, 3) == 0 else {}
+        nodes.append(node(f"n{number}", op, *(given[:1] if how else given), **how))
+        names.append(f"n{number}")
+    shuffled = make_graph(
+        {"x": (3, 4), "y": (1, 4)}, nodes, [names[-1], names[-4]],
+        {"w": check.rng.normal(4).cpu(), "v": check.rng.normal(3, 1).cpu()},
+    )  # fmt: skip
+    judge_simple(shuffled, simplify(shuffled), check.rng, name="simplify(a random graph)")
+for module, shape in [(UNet().eval(), None), (CNN().eval(), (1, 1, 12, 12))]:
+    x = (torch.zeros(1, 1, 8, 8), torch.tensor([3])) if shape is None else (torch.zeros(shape),)
+    captured = capture(module, *x)
+    judge_simple(captured, simplify(captured), check.rng, name=f"simplify(graph of the {type(module).__name__})")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 3 · A norm that costs nothing
+#
+# A batch norm subtracts a mean and divides by a deviation, channel by channel. In training both come from the batch. In inference they are **constants**, and then the norm is a multiplication and an addition per channel:
+#
+# $$y = \gamma\,\frac{c - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta = s \cdot c + (\beta - s\,\mu), \qquad s = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}$$
+#
+# If `c` is a convolution, which is linear in its weights, `s` can move into them: s · (conv(w, x) + b) is conv(s · w, x) + s · b. The norm is gone, and with it one trip of the whole activation to memory and back.
+#
+# By hand, one channel: w = 3, no bias, gamma = 2, beta = 1, μ = 6, σ² + ε = 4. Then s = 1, the new weight is **3**, the new bias **1 − 6 = −5**. For x = 4: conv 12, norm 2 · (12 − 6) / 2 + 1 = 7; folded 3 · 4 − 5 = 7.
+#
+# **When is it allowed?** If somebody else reads the convolution's result too, or it is returned, they still want the old one. And two convolutions may share one weight: each needs its own new one, and the old one stays for whoever else reads it.
+#
+# **Your task.** `fold_norms(graph)` returns a new graph without those `batch_norm` nodes that can go:
+# * the norm's first input is the result of a `conv2d`, `conv3d` or `linear`, which nobody but this norm reads and which is not returned;
+# * that node's weight (and bias, if it has one) and all of the norm's inputs but the first are constants. In `batch_norm`, `inputs` are x, gamma, beta, mean, variance in this order; gamma and beta may both be None, which means 1 and 0. `eps` is an attribute.
+#
+# In place of the two stands one node **with the norm's name, place and module**, of the convolution's operation and attributes, with a new weight and a new bias of the weight's dtype. New constants have names that the graph does not have yet;
+# constants that nobody reads any more are gone. Everything else stays. (A `linear` is followed by a norm of 2 axes here, or of 3 axes with channels second, as PyTorch has it: in the latter the features that `linear` makes are **not** the channels, and nothing can be folded.
+# `types(graph)` tells shapes.)
+#
+# <details><summary>Hint 1: who reads it</summary>Count readers first: for each name, how many nodes have it among their inputs, and how often; returned names count too.</details>
+# <details><summary>Hint 2: which axis</summary>Weights have their outputs first, (O, …): s has shape (O,), so reshape it to (O, 1, 1, …).</details>
+# <details><summary>Hint 3: nearly there</summary>Walk over the nodes. A norm that can fold: <code>s = gamma / (variance + eps).sqrt()</code>, weight <code>w * s.reshape(-1, *[1] * (w.dim() - 1))</code>, bias <code>(b - mean) * s + beta</code>; append the new node, and leave the convolution out.</details>
+
+
+# %% fold_norms tags=["solution"]
+def fold_norms(graph):
+    ### BEGIN SOLUTION
+    constants, made = dict(graph["constants"]), {node["name"]: node for node in graph["nodes"]}
+    readers = [name for node in graph["nodes"] for name in node["inputs"]] + graph["outputs"]
+    shapes, gone, nodes = types(graph), set(), []
+    for node in graph["nodes"]:
+        before = made.get(node["inputs"][0]) if node["op"] == "batch_norm" else None
+        if before is None or not can_fold(before, node, readers, graph["constants"], shapes):
+            nodes.append(node)
+            continue
+        weight, bias = folded(before, node, graph["constants"])
+        names = [f"{node['name']}.folded_{what}" for what in ("weight", "bias")]
+        while any(name in shapes for name in names):
+            names = [name + "_" for name in names]
+        constants |= dict(zip(names, (weight, bias), strict=True))
+        nodes.append(
+            {**before, "name": node["name"], "inputs": [before["inputs"][0], *names], "module": node.get("module", "")}
+        )
+        gone.add(before["name"])
+    nodes = [node for node in nodes if node["name"] not in gone]
+    used = {name for node in nodes for name in node["inputs"]} | set(graph["outputs"])
+    constants = {name: tensor for name, tensor in constants.items() if name in used}
+    return {"inputs": graph["inputs"], "constants": constants, "nodes": nodes, "outputs": graph["outputs"]}
+
+
+def can_fold(before, norm, readers, constants, shapes):
+    if before["op"] not in ("conv2d", "conv3d", "linear") or readers.count(before["name"]) != 1:
+        return False
+    if before["op"] == "linear" and len(shapes[before["name"]][0]) != 2:
+        return False
+    return all(name is None or name in constants for name in before["inputs"][1:] + norm["inputs"][1:])
+
+
+def folded(before, norm, constants):
+    weight, bias = ([*(constants.get(name) for name in before["inputs"][1:]), None])[:2]
+    gamma, beta, mean, variance = (constants.get(name) for name in norm["inputs"][1:])
+    scale = (variance + norm["attributes"]["eps"]).rsqrt()
+    scale = scale if gamma is None else scale * gamma
+    shift = -mean * scale if bias is None else (bias - mean) * scale
+    shift = shift if beta is None else shift + beta
+    wide = weight * scale.reshape(-1, *[1] * (weight.dim() - 1))
+    return wide.to(weight.dtype), shift.to(weight.dtype)
+    ### END SOLUTION
+
+
+# %% look_fold_norms
+graph = capture(cnn, image)
+folded_graph = fold_norms(graph)
+viz.graph_passes([stage("captured", graph), stage("norms folded", folded_graph)])
+
+# %% test_fold_norms tags=["test", "core"] points=10 hours=1.25
+NORMALISED = ("conv2d", "conv3d", "linear")
+
+
+def judge_folded(before, after, ops, rng, name="fold_norms(graph)"):
+    """The operations are those expected, at the expected places, and the results the same."""
+    same_interface(before, after, name)
+    check.equal([(one["name"], one["op"]) for one in after["nodes"]], ops, name=f"the nodes of {name}")
+    places = {one["name"]: one for one in before["nodes"]}
+    for one in after["nodes"]:
+        old = places[one["name"]]
+        if one["op"] == old["op"]:
+            check.equal(one, old, name=f"the node {one['name']}, which does not change")
+            continue
+        check.equal(one["attributes"], places[old["inputs"][0]]["attributes"], name=f"the attributes of {one['name']}")
+        check.equal(one.get("module", ""), old.get("module", ""), name=f"the module of {one['name']}")
+        assert len(one["inputs"]) == 3, (
+            f"{name}: the node {one['name']} has {len(one['inputs'])} inputs, expected x, weight, bias."
+        )
+        weight, bias = (after["constants"].get(i) for i in one["inputs"][1:])
+        old_weight = before["constants"][places[old["inputs"][0]]["inputs"][1]]
+        for tensor, shape in ((weight, old_weight.shape), (bias, old_weight.shape[:1])):
+            assert tensor is not None and (tensor.shape, tensor.dtype) == (shape, old_weight.dtype), (
+                f"{name}: the weight and bias of {one['name']} are no constants of the shapes and the dtype of a convolution's."
+            )
+    used = {i for one in after["nodes"] for i in one["inputs"]} | set(after["outputs"])
+    check.equal(sorted(set(after["constants"]) - used), [], name="constants that nobody reads")
+    same_results(before, after, example(before, rng), name)
+
+
+def normal_constants(rng, channels, **others):
+    """Constants of a norm, whose statistics are far from 0 and 1, and more."""
+    statistics = {
+        "gamma": rng.normal(channels).cpu(), "beta": rng.normal(channels).cpu(), "mean": rng.normal(channels).cpu(),
+        "variance": rng.uniform(channels).cpu() + 0.01,
+    }  # fmt: skip
+    return statistics | {name: rng.normal(*shape).cpu() for name, shape in others.items()}
+
+
+plain = {"stride": [1, 1], "padding": [1, 1], "dilation": [1, 1], "groups": 1}
+statistics = ("gamma", "beta", "mean", "variance")
+one_conv = make_graph(
+    {"x": (2, 3, 5, 5)},
+    [node("conv", "conv2d", "x", "w", **plain), node("norm", "batch_norm", "conv", *statistics, eps=0.1), node("relu", "relu", "norm")],
+    ["relu"],
+    normal_constants(check.rng, 4, w=(4, 3, 3, 3)),
+)  # fmt: skip
+judge_folded(one_conv, fold_norms(one_conv), [("norm", "conv2d"), ("relu", "relu")], check.rng)
+### BEGIN HIDDEN TESTS
+shared = make_graph(
+    {"x": (2, 4, 5, 6)},
+    [
+        node("a", "conv2d", "x", "w", "b", **plain), node("na", "batch_norm", "a", *statistics, eps=1e-5),
+        node("c", "conv2d", "na", "w", "b", **plain), node("nc", "batch_norm", "c", None, None, "mean", "variance", eps=0.01),
+        node("d", "conv2d", "nc", "w", **plain), node("e", "relu", "d"), node("nd", "batch_norm", "d", *statistics, eps=1e-5),
+        node("f", "conv2d", "nd", "narrow", **{**plain, "groups": 2, "stride": [2, 1]}), node("nf", "batch_norm", "f", *statistics, eps=1e-5),
+        node("g", "conv2d", "x", "w", **plain), node("ng", "batch_norm", "g", *statistics, eps=1e-5),
+        node("nn", "batch_norm", "ng", *statistics, eps=1e-5), node("m", "max_pool2d", "nn", kernel_size=[2, 2], stride=[2, 2], padding=[0, 0]),
+        node("nm", "batch_norm", "m", *statistics, eps=1e-5),
+    ],
+    ["e", "nf", "nm", "g"],
+    normal_constants(check.rng, 4, w=(4, 4, 3, 3), b=(4,), narrow=(4, 2, 3, 3)),
+)  # fmt: skip
+left = [("na", "conv2d"), ("nc", "conv2d"), ("d", "conv2d"), ("e", "relu"), ("nd", "batch_norm"), ("nf", "conv2d")]
+left += [("g", "conv2d"), ("ng", "batch_norm"), ("nn", "batch_norm"), ("m", "max_pool2d"), ("nm", "batch_norm")]
+judge_folded(shared, fold_norms(shared), left, check.rng)
+features = make_graph(
+    {"x": (6, 5), "t": (2, 4, 5), "u": (4, 5)},
+    [
+        node("a", "linear", "x", "w", "b"), node("na", "batch_norm", "a", *statistics, eps=1e-5),
+        node("c", "linear", "t", "w"), node("nc", "batch_norm", "c", *statistics, eps=1e-5),
+        node("d", "linear", "x", "u"), node("nd", "batch_norm", "d", *statistics, eps=1e-5),
+    ],
+    ["na", "nc", "nd"],
+    normal_constants(check.rng, 4, w=(4, 5), b=(4,), **{"na.weight": (1,)}),
+)  # fmt: skip
+kept = [("na", "linear"), ("c", "linear"), ("nc", "batch_norm"), ("d", "linear"), ("nd", "batch_norm")]
+judge_folded(features, fold_norms(features), kept, check.rng)
+for module, shape in [(CNN(), (1, 1, 14, 14)), (CNN3D(), (1, 1, 3, 8, 8))]:
+    for layer in module.modules():
+        if hasattr(layer, "running_var"):
+            layer.running_mean.copy_(check.rng.normal(*layer.running_mean.shape))
+            layer.running_var.copy_(check.rng.uniform(*layer.running_var.shape) + 0.1)
+    captured = capture(module.eval(), torch.zeros(shape))
+    norms = {one["name"]: one["inputs"][0] for one in captured["nodes"] if one["op"] == "batch_norm"}
+    operation = {one["name"]: one["op"] for one in captured["nodes"]}
+    expected = [
+        (n, operation[norms[n]] if n in norms else op) for n, op in operation.items() if n not in norms.values()
+    ]
+    judge_folded(
+        captured, fold_norms(captured), expected, check.rng, name=f"fold_norms(graph of the {type(module).__name__})"
+    )
+### END HIDDEN TESTS
