@@ -1,8 +1,9 @@
 """What a graph costs: FLOPs and bytes of each node, and the kernels that remain when nodes are fused.
 
 A node that is no view is one kernel: it reads its inputs from memory and writes its result, as `lablib.gpu.ledger`
-counts. A group of pointwise nodes that share one kernel reads each tensor from outside once, and writes only what
-somebody outside needs: everything between stays in registers.
+counts. A group of nodes shares one kernel: at most one node that is not pointwise, its *anchor*, whose results it goes
+on computing with while they are in registers. It reads what the anchor reads, and each tensor from outside that the
+pointwise nodes need, once; it writes only what somebody outside needs.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def kernels(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> list[Kernel]:
     Parameters
     ----------
     groups
-        Names of pointwise nodes that share a kernel; every other node that is no view has its own.
+        Names of nodes that share a kernel: pointwise ones, and at most one other, which none of them feeds. Every other
+        node that is no view has its own.
 
     Returns
     -------
@@ -85,8 +87,8 @@ def kernels(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> list[Kernel]:
     Raises
     ------
     ValueError
-        If a group is none: a node that is unknown, not pointwise or in two groups, results of different shapes, or
-        kernels that wait for each other.
+        If a group is none: a node that is unknown, a view, or in two groups; two anchors, or one that another member
+        feeds; results of different shapes; or kernels that wait for each other.
 
     Examples
     --------
@@ -148,14 +150,16 @@ def kernel_bytes(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> list[int
         if len(names) == 1:
             found.append(each[names[0]].bytes)
             continue
-        outside = {i for name in names for i in nodes[name]["inputs"] if i is not None and i not in names}
-        tensors = {_place(made[name], name): made[name] for name in outside}
-        reads = sum(_distinct_bytes(tensor) for tensor in tensors.values())
+        anchors = [name for name in names if nodes[name]["op"] not in POINTWISE]
+        reads = sum(each[name].bytes - each[name].written_bytes for name in anchors)
+        outside = {i for name in names if name not in anchors for i in nodes[name]["inputs"] if i not in (None, *names)}
+        tensors = {_place(made[name]): made[name] for name in outside}
+        reads += sum(_distinct_bytes(tensor) for tensor in tensors.values())
         found.append(reads + sum(nbytes(tuple(made[name].shape), made[name].dtype) for name in kernel["writes"]))
     return found
 
 
-def _place(tensor: Tensor, name: str) -> tuple:
+def _place(tensor: Tensor) -> tuple:
     """Two views that show the same elements in the same way are read once."""
     return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride()
 
@@ -173,8 +177,8 @@ def _units(graph: Graph, groups: Sequence[Sequence[str]]) -> dict[str, int]:
     kinds, unit = types(graph), {}
     for number, group in enumerate(groups):
         for name in group:
-            if name not in nodes or nodes[name]["op"] not in POINTWISE:
-                raise ValueError(f"A group may hold pointwise nodes only; {name!r} is none.")
+            if name not in nodes or nodes[name]["op"] in VIEWS:
+                raise ValueError(f"A group holds nodes that compute; {name!r} is none.")
             if name in unit:
                 raise ValueError(f"The node {name!r} stands in more than one group, or twice in one.")
             if kinds[name][0] != kinds[group[0]][0]:
@@ -183,9 +187,21 @@ def _units(graph: Graph, groups: Sequence[Sequence[str]]) -> dict[str, int]:
                     "one kernel runs over one shape."
                 )
             unit[name] = number
+        _check_anchor(group, nodes)
     for number, name in enumerate(nodes, len(groups)):
         unit.setdefault(name, number)
     return unit
+
+
+def _check_anchor(group: Sequence[str], nodes: dict[str, dict[str, Any]]) -> None:
+    anchors = [name for name in group if nodes[name]["op"] not in POINTWISE]
+    if len(anchors) > 1:
+        raise ValueError(f"{anchors[0]!r} and {anchors[1]!r} are both not pointwise: one kernel has one such loop.")
+    fed = [name for name in anchors for i in nodes[name]["inputs"] if i in group]
+    if fed:
+        raise ValueError(
+            f"{fed[0]!r} is not pointwise and reads what its own kernel computes: that is not all there yet."
+        )
 
 
 def _ordered(graph: Graph, unit: dict[str, int]) -> list[int]:

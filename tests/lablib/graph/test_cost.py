@@ -32,6 +32,9 @@ def test_groups_delete_trips() -> None:
     assert graphs.traffic(graph, [["a", "b"], ["d", "e"]]) == unit * (3 + 3 + 3)  # x→a,b; a,w→c; b,c→e
     assert graphs.traffic(graph, [["b", "d", "e"]]) == unit * (2 + 3 + 3)
     assert [k["nodes"] for k in graphs.kernels(graph, [["b", "d", "e"]])] == [["a"], ["c"], ["b", "d", "e"]]
+    assert graphs.traffic(graph, [["c", "d", "e"]]) == unit * (
+        2 + 2 + 2 + 1 + 1
+    )  # c stays in registers, d and e follow
     wide = graph_of("a = add x row", "b = mul a x", inputs={"x": (4, 4), "row": (4,)})
     assert graphs.traffic(wide, [["a", "b"]]) == unit + 16 + unit
 
@@ -40,14 +43,18 @@ def test_groups_delete_trips() -> None:
     ("groups", "words"),
     [
         ([["a", "d"]], "wait for each other"),
-        ([["a", "c"]], "'c' is none"),
+        ([["a", "c"]], "reads what its own kernel computes"),
+        ([["c", "m"]], "are both not pointwise"),
+        ([["v", "b"]], "'v' is none"),
         ([["a", "nobody"]], "'nobody' is none"),
         ([["a", "b"], ["b", "d"]], "more than one group"),
         ([["a", "s"]], "runs over one shape"),
     ],
 )
 def test_groups_that_are_none_are_refused(groups, words: str) -> None:
-    graph = graph_of(*DIAMOND, "s = neg row", inputs={**SIZES, "row": (4,)}, outputs=("e", "s"))
+    more = ("s = neg row", "m = matmul x w", "v = permute x")
+    graph = graph_of(*DIAMOND, *more, inputs={**SIZES, "row": (4,)}, outputs=("e", "s", "m", "v"))
+    graph["nodes"][-1]["attributes"] = {"dims": [1, 0]}
     with pytest.raises(ValueError, match=words):
         graphs.kernels(graph, groups)
 
