@@ -159,7 +159,7 @@ def _attributes(op: str, values: dict[str, Any]) -> dict[str, Any]:
                 if isinstance(value, int)
                 else list(value) * (_ARRAYS[op] // len(value) if value else 0)
             )
-        kept[_RENAMED.get(op, {}).get(key, key)] = list(value) if isinstance(value, tuple) else value
+        kept[_RENAMED.get(op, {}).get(key, key)] = list(value) if isinstance(value, (list, tuple)) else value
     if op.startswith("max_pool") and not kept["stride"]:
         kept["stride"] = kept["kernel_size"]
     return kept

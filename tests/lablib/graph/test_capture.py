@@ -82,3 +82,10 @@ def test_modules_are_told(model) -> None:
     told = [node["module"] for node in graphs.capture(module, *inputs)["nodes"]]
     assert set(told) <= set(paths)
     assert any(told)
+
+
+def test_graphs_are_plain_values(model) -> None:
+    module, inputs = model
+    graph = graphs.capture(module, *inputs)
+    kinds = {type(value) for node in graph["nodes"] for value in (*node.values(), *node["attributes"].values())}
+    assert kinds <= {str, list, dict, int, float, bool, torch.dtype}
