@@ -132,7 +132,7 @@ def _spelled(op: str, values: dict[str, Any]) -> tuple[str, list[fx.Node | None]
             [],
             {**rest, **kept, "dtype": values.get("dtype") or (torch.int64 if op == "arange" else _dtype(values))},
         )
-    if op in ("transpose", "t", "mT"):
+    if op in ("transpose", "t", "mT") or (op == "numpy_T" and _value(values["self"]).dim() == 2):
         return "permute", [values["self"]], {"dims": _swapped(values)}
     if op.startswith("upsample_nearest"):
         return "upsample", [values["input"]], {"scale": values["scale_factors"][0]}
@@ -144,6 +144,8 @@ def _spelled(op: str, values: dict[str, Any]) -> tuple[str, list[fx.Node | None]
         tensors = [values[key] for key in ("input", "weight", "bias", "running_mean", "running_var")]
     if op == "_to_copy" or op == "to":
         return "to", tensors[:1], {"dtype": attributes["dtype"]}
+    if op in ("mean", "sum") and attributes.get("dim") is None:
+        attributes |= {"dim": list(range(_value(values["self"]).dim())), "keepdim": attributes.get("keepdim", False)}
     return _SAME.get(op, op), tensors, _attributes(op, attributes)
 
 
