@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 from lablib.viz.svg import SERIES, drawing, node, paint, text, titled, words
 from lablib.viz.units import plural
@@ -57,8 +56,9 @@ def stream_schedule(
     least = max(longest, -(-work // streams))
     unit_ = f" {unit}" if unit else ""
     summary = (
-        f"{plural(len(names), 'task')} on {plural(streams, 'stream')} end after {end:,}{unit_}. The longest chain takes "
-        f"{longest:,}{unit_}, all work {work:,}{unit_}: no schedule ends before {least:,}{unit_}. "
+        f"{plural(len(names), 'task')} on {plural(streams, 'stream')} end after {end:,}{unit_}. "
+        f"The longest chain takes {longest:,}{unit_}, all work {work:,}{unit_}: "
+        f"no schedule ends before {least:,}{unit_}. "
         f"{1 - work / (streams * end):.0%} of the streams' time is idle."
     )
     return _view(names, durations, schedule, streams, end, unit_, title, summary)
