@@ -1344,3 +1344,186 @@ for streams in (1, 3, 4):
         f"a schedule on {streams} streams ends at {end}, Graham's bound is {bound:.1f}."
     )
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 7 · Loops and shards (stretch)
+#
+# Two questions that come before and after the passes above: in which order may the loops *inside* a kernel run, and how are tensors cut over *several* devices?
+#
+# **Loops.** In the double loop `for i: for j: A[i, j] = A[i-1, j+1] + A[i, j-1]` iteration (i, j) needs what (i−1, j+1) and (i, j−1) wrote. The **dependence vectors** say how far it is from the writer to the reader: (1, −1) and (0, 1). An order of loops is legal if every
+# vector stays *lexicographically positive* (its first number that is not 0 is positive): the writer still comes first. Exchange i and j: (−1, 1) and (1, 0). The first is negative, so the exchange is **illegal**.
+#
+# **Tiling** cuts some loops into blocks: first over blocks, then inside. It is legal for loops that stand next to each other if, for every vector that is not yet carried by a loop outside of them (all outer numbers are 0), none of the numbers of these loops is negative.
+#
+# **Your task.** Two functions; a vector is a tuple of ints, one for each loop from the outermost.
+# * `legal_order(vectors, order)`: whether the loops may run in `order`, a tuple of their old numbers, from the outermost.
+# * `legal_tiles(vectors, first, last)`: whether the loops `first` to `last`, both included, can be tiled together.
+#
+# <details><summary>Hint 1: one vector</summary>Write the vector in the new order, then look for its first number that is not 0.</details>
+# <details><summary>Hint 2: carried outside</summary>If an outer loop separates writer from reader already, the inner order does not matter to them.</details>
+# <details><summary>Hint 3: nearly there</summary>Tuples compare lexicographically in Python: <code>moved &gt; (0, 0, …)</code>.</details>
+
+
+# %% legal_order tags=["solution"]
+def legal_order(vectors, order):
+    ### BEGIN SOLUTION
+    return all(tuple(vector[loop] for loop in order) > (0,) * len(order) for vector in vectors)
+    ### END SOLUTION
+
+
+def legal_tiles(vectors, first, last):
+    ### BEGIN SOLUTION
+    open_ones = [vector for vector in vectors if not any(vector[:first])]
+    return all(number >= 0 for vector in open_ones for number in vector[first : last + 1])
+    ### END SOLUTION
+
+
+# %% test_legal_order tags=["test", "stretch"] points=5 hours=0.75
+def ran_right(vectors, walk):
+    """Whether every iteration of a walk comes after those that it depends on."""
+    seen, box = set(), set(walk)
+    for place in walk:
+        for vector in vectors:
+            before = tuple(a - b for a, b in zip(place, vector, strict=True))
+            if before in box and before not in seen:
+                return False
+        seen.add(place)
+    return True
+
+
+def walked(order, size):
+    """All iterations of a box, loops in another order."""
+    places = itertools.product(range(size), repeat=len(order))
+    return [tuple(place[order.index(loop)] for loop in range(len(order))) for place in places]
+
+
+def tiled(loops, first, last, size, tile):
+    """All iterations of a box, some loops cut into tiles."""
+
+    def key(place):
+        inside = place[first : last + 1]
+        return (*place[:first], *(n // tile for n in inside), *inside, *place[last + 1 :])
+
+    return sorted(itertools.product(range(size), repeat=loops), key=key)
+
+
+stencil = [(1, -1), (0, 1)]
+check.equal(legal_order(stencil, (0, 1)), True, name="legal_order(stencil, (0, 1))")
+check.equal(legal_order(stencil, (1, 0)), False, name="legal_order(stencil, (1, 0))")
+check.equal(legal_tiles(stencil, 0, 1), False, name="legal_tiles(stencil, 0, 1)")
+check.equal(legal_tiles([(1, 0), (1, 1)], 0, 1), True, name="legal_tiles([(1, 0), (1, 1)], 0, 1)")
+### BEGIN HIDDEN TESTS
+for _ in range(40):
+    vectors = []
+    while len(vectors) < 1 + len(vectors) // 3 or check.rng.choice(0, 2):
+        vector = tuple(check.rng.choice(-1, 2) for _ in range(3))
+        if vector > (0, 0, 0):
+            vectors.append(vector)
+        if len(vectors) == 3:
+            break
+    for order in itertools.permutations(range(3)):
+        right = ran_right(vectors, walked(order, 4))
+        check.equal(legal_order(vectors, order), right, name=f"legal_order({vectors}, {order})")
+    for first, last in [(0, 1), (1, 2), (0, 2)]:
+        right = ran_right(vectors, tiled(3, first, last, 4, 2))
+        check.equal(legal_tiles(vectors, first, last), right, name=f"legal_tiles({vectors}, {first}, {last})")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Shards.** On n devices a tensor is cut by rows (`"rows"`), by columns (`"columns"`), or every device has all of it (`"whole"`). A chain of layers is computed on all devices at once; each layer can be computed in a few ways, each of which asks for its input in one form, leaves its output in another, and
+# may have to add up partial results. If the output's form is not the one that the next layer asks for, it must be **resharded**, and that moves bytes.
+#
+# ```text
+#   from          to whole      to rows     to columns          bytes that cross the wires, all devices together,
+#   rows          (n−1)·S       0           (n−1)·S / n         for a tensor of S bytes
+#   columns       (n−1)·S       (n−1)·S / n 0
+#   whole         0             0           0
+# ```
+#
+# **Your task.** `shard(layers, sizes, devices, start, end)` returns the list of ways, one for each layer, that moves the fewest bytes in all.
+# * `layers`: for each layer a list of ways, `(needs, gives, extra)`: the form of its input, that of its output, and bytes that it moves itself.
+# * `sizes`: bytes of the tensors between, `len(layers) + 1` numbers, all multiples of `devices`. The first tensor comes in form `start`, the last must end in form `end`.
+# * Return numbers of ways. Any of the best will do. Chains have up to 60 layers: trying all is too slow.
+#
+# <details><summary>Hint 1: what matters</summary>Once you know in which form a tensor is, how it came about is of no interest but for the bytes so far.</details>
+# <details><summary>Hint 2: a table</summary>For each layer and each form of its output: the fewest bytes so far, and the ways that lead there.</details>
+# <details><summary>Hint 3: nearly there</summary>Start with <code>{start: (0, [])}</code>. For each layer build the next dict from all forms and all ways; keep the cheaper of two that end in one form.</details>
+
+
+# %% shard tags=["solution"]
+def shard(layers, sizes, devices, start, end):
+    ### BEGIN SOLUTION
+    def move(one, other, size):
+        if one in (other, "whole"):
+            return 0
+        return (devices - 1) * size if other == "whole" else (devices - 1) * size // devices
+
+    best = {start: (0, [])}
+    for ways, size in zip(layers, sizes, strict=False):
+        following = {}
+        for form, (total, chosen) in best.items():
+            for number, (needs, gives, extra) in enumerate(ways):
+                price = total + move(form, needs, size) + extra
+                if gives not in following or price < following[gives][0]:
+                    following[gives] = price, [*chosen, number]
+        best = following
+    return min((total + move(form, end, sizes[-1]), chosen) for form, (total, chosen) in best.items())[1]
+    ### END SOLUTION
+
+
+# %% test_shard tags=["test", "stretch"] points=5 hours=0.75
+FORMS = ("whole", "rows", "columns")
+
+
+def wire_bytes(one, other, size, devices):
+    """Bytes to bring a tensor from one form into another."""
+    if one == other or one == "whole":
+        return 0
+    return (devices - 1) * size // (1 if other == "whole" else devices)
+
+
+def chain_bytes(ways, layers, sizes, devices, start, end):
+    """Bytes that a choice of ways moves in all."""
+    form, total = start, 0
+    for place, (number, offered) in enumerate(zip(ways, layers, strict=True)):
+        assert type(number) is int and 0 <= number < len(offered), f"layer {place} has no way {number!r}."
+        needs, gives, extra = offered[number]
+        total += wire_bytes(form, needs, sizes[place], devices) + extra
+        form = gives
+    return total + wire_bytes(form, end, sizes[-1], devices)
+
+
+mlp = [[("whole", "columns", 0), ("rows", "rows", 90)], [("columns", "whole", 12), ("rows", "rows", 90)]]
+answer = shard(mlp, [8, 32, 8], 4, "whole", "whole")
+check.equal(chain_bytes(answer, mlp, [8, 32, 8], 4, "whole", "whole"), 12, name="the bytes of shard(mlp, …)")
+
+
+### BEGIN HIDDEN TESTS
+def random_chain(count, devices):
+    sizes = [devices * check.rng.choice(1, 40) for _ in range(count + 1)]
+    layers = [
+        [
+            (FORMS[check.rng.choice(0, 3)], FORMS[check.rng.choice(0, 3)], check.rng.choice(0, 60))
+            for _ in range(check.rng.choice(1, 4))
+        ]
+        for _ in range(count)
+    ]
+    return layers, sizes, devices, FORMS[check.rng.choice(0, 3)], FORMS[check.rng.choice(0, 3)]
+
+
+for _ in range(30):
+    case = random_chain(check.rng.choice(1, 6), check.rng.choice(2, 9))
+    fewest = min(chain_bytes(ways, *case) for ways in itertools.product(*(range(len(one)) for one in case[0])))
+    check.equal(chain_bytes(shard(*case), *case), fewest, name=f"the bytes of shard{case}")
+case = random_chain(60, 8)
+costs_to = {case[3]: 0}
+for place, offered in enumerate(case[0]):
+    arrived = {}
+    for form, total in costs_to.items():
+        for needs, gives, extra in offered:
+            price = total + wire_bytes(form, needs, case[1][place], 8) + extra
+            arrived[gives] = min(price, arrived.get(gives, price))
+    costs_to = arrived
+fewest = min(total + wire_bytes(form, case[4], case[1][-1], 8) for form, total in costs_to.items())
+check.equal(chain_bytes(shard(*case), *case), fewest, name="the bytes of a chain of 60 layers")
+### END HIDDEN TESTS
