@@ -37,6 +37,7 @@ from torch import nn
 from lablib import check, viz
 from lablib.gpu.specs import gpu
 from lablib.graph import (
+    backend,
     capture,
     costs,
     kernels,
@@ -50,13 +51,14 @@ from lablib.graph import (
     traffic,
     types,
     validate,
-)
+)  # fmt: skip  # isort: skip
 from lablib.graph.cost import bases
 from lablib.graph.execute import apply
 from lablib.graph.ops import POINTWISE, RANDOM, VIEWS
 from lablib.models.cnn import CNN, ResidualBlock
 from lablib.models.cnn3d import CNN3D
 from lablib.models.diffusion import UNet
+from lablib.models.gcn import GCN
 from lablib.models.gpt import GPT
 from lablib.models.transformer import Block
 from lablib.models.vae import VAE
@@ -91,10 +93,10 @@ print({name: tuple(tensor.shape) for name, tensor in graph["constants"].items()}
 cnn = CNN().eval()
 image = torch.zeros(1, 1, 28, 28)
 graph = capture(cnn, image)
-moved = {"products": 0, "norms": 0, "pointwise": 0, "other": 0}
+moved, each = {"products": 0, "norms": 0, "pointwise": 0, "other": 0}, costs(graph)
 for node in graph["nodes"]:
     kind = "products" if node["op"] in ("conv2d", "linear") else "norms" if "norm" in node["op"] else "other"
-    moved["pointwise" if node["op"] in POINTWISE else kind] += costs(graph)[node["name"]].bytes
+    moved["pointwise" if node["op"] in POINTWISE else kind] += each[node["name"]].bytes
 total = sum(moved.values())
 print(f"{len(graph['nodes'])} nodes, {total:,} bytes:", ", ".join(f"{k} {v / total:.0%}" for k, v in moved.items()))
 
@@ -1231,18 +1233,30 @@ def list_schedule(durations, waits, streams):
     ### END SOLUTION
 
 
+# %% [markdown]
+# Two blocks of four convolutions side by side, on 8 images; each kernel takes as long as an H200 needs for it by the roofline. What can overlap with what, and when must a stream wait?
+
+
 # %% look_schedule
-unet_block = simplify(capture(UNet(width=8).eval(), torch.zeros(1, 1, 8, 8), torch.tensor([3])))
-order = kernels(unet_block, fuse(unet_block))[:20]
+class Branches(nn.Module):
+    """Four ways from one input, side by side, joined at the end."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.ways = nn.ModuleList(nn.Conv2d(channels, channels, k, padding=k // 2) for k in (1, 3, 5, 7))
+        self.narrow = nn.Conv2d(4 * channels, channels, 1)
+
+    def forward(self, x):
+        return self.narrow(torch.cat([torch.relu(way(x)) for way in self.ways], 1))
+
+
+branches = capture(nn.Sequential(Branches(32), Branches(32)).eval(), torch.zeros(8, 32, 16, 16))
+each, h200 = costs(branches), gpu("sm_90")
+order = kernels(branches, fuse(branches))
 maker = {name: place for place, kernel in enumerate(order) for name in kernel["writes"]}
 waits = [sorted({maker[name] for name in kernel["reads"] if name in maker}) for kernel in order]
-each = costs(unet_block)
-h200 = gpu("sm_90")
-durations = [
-    max(1, round(1e9 * sum(each[n].cost.seconds(h200.flops_per_s, h200.bytes_per_s) for n in kernel["nodes"][:1])))
-    for kernel in order
-]
-names = [kernel["nodes"][0] for kernel in order]
+seconds = [each[kernel["nodes"][0]].cost.seconds(h200.flops_per_s, h200.bytes_per_s) for kernel in order]
+durations, names = [max(1, round(1e9 * s)) for s in seconds], [kernel["nodes"][0] for kernel in order]
 viz.stream_schedule(names, durations, waits, list_schedule(durations, waits, 2), unit="ns")
 
 
@@ -1527,3 +1541,201 @@ for place, offered in enumerate(case[0]):
 fewest = min(total + wire_bytes(form, case[4], case[1][-1], 8) for form, total in costs_to.items())
 check.equal(chain_bytes(shard(*case), *case), fewest, name="the bytes of a chain of 60 layers")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 8 · Which pass is at fault? (stretch)
+#
+# A compiler is built of the passes above. One day a pass is silently off, and results are right all the same. You have counters of one compilation, beside those of a healthy one of the same network: how many graphs, nodes and kernels there are, the bytes that kernels move, the bytes of all
+# constants, and the bytes of the arena. Here are six compilations of a small network with convolutions, norms and causal attention. (The numbers are from the passes of this lab.)
+
+
+# %% compilations tags=["setup"]
+COUNTERS = ("graphs", "nodes", "kernels", "bytes moved", "bytes of constants", "bytes of arena")
+COMPILED = {
+    "healthy": (1, 55, 25, 278704, 47416, 29952),
+    "work in vain": (1, 59, 29, 286480, 46120, 29952),
+    "norms not folded": (1, 58, 28, 293104, 47992, 29952),
+    "not fused": (1, 55, 39, 435376, 47416, 29952),
+    "no plan": (1, 55, 25, 278704, 47416, 108416),
+    "graph break": (2, 55, 25, 278704, 48712, 59904),
+}
+
+# %% look_counters
+print(" " * 19, *(f"{letter:>9}" for letter in ["healthy", *"ABCDE"]))
+order = ["healthy", *sorted(set(COMPILED) - {"healthy"}, key=lambda fault: COMPILED[fault][3:])]
+for place, counter in enumerate(COUNTERS):
+    print(f"{counter:19}", *(f"{COMPILED[fault][place]:9,}" for fault in order))
+
+# %% [markdown]
+# **Your task.** `diagnose(seen, healthy)` takes the counters of a compilation and those of a healthy one, two dicts with the names of `COUNTERS` as keys, and returns one of
+# * `"graph break"`: Python runs in the middle; two graphs are compiled apart (and cannot share a constant, nor an arena);
+# * `"work in vain"`: exercise 2's pass is off;
+# * `"norms not folded"`, `"not fused"`: exercise 3's, exercise 4's is off;
+# * `"no plan"`: every result has bytes of its own;
+# * `"healthy"`.
+#
+# There is at most one fault. Other compilations are of other networks and batches.
+#
+# <details><summary>Hint 1: several counters move at once</summary>A fault shows in more than one counter. Which counter is moved by one fault only?</details>
+# <details><summary>Hint 2: constants</summary>Folding a norm replaces four vectors and perhaps no bias by one bias. What does computing a mask at compile time do to the bytes of constants?</details>
+# <details><summary>Hint 3: the rest</summary>Graphs first, then constants, then kernels. Ask for the arena last: fewer kernels need fewer results.</details>
+
+
+# %% diagnose tags=["solution"]
+def diagnose(seen, healthy):
+    ### BEGIN SOLUTION
+    if seen["graphs"] > healthy["graphs"]:
+        return "graph break"
+    if seen["bytes of constants"] != healthy["bytes of constants"]:
+        return "norms not folded" if seen["bytes of constants"] > healthy["bytes of constants"] else "work in vain"
+    if seen["kernels"] > healthy["kernels"]:
+        return "not fused"
+    return "no plan" if seen["bytes of arena"] > healthy["bytes of arena"] else "healthy"
+    ### END SOLUTION
+
+
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
+def judge_diagnoses(compiled, name):
+    """All diagnoses of a network's compilations, in an order of the test's own."""
+    named = {fault: dict(zip(COUNTERS, numbers, strict=True)) for fault, numbers in compiled.items()}
+    for place in check.rng.uniform(len(named)).argsort().tolist():
+        fault = list(named)[place]
+        check.equal(diagnose(named[fault], named["healthy"]), fault, name=f"the diagnosis of {name}")
+
+
+judge_diagnoses(COMPILED, "the network of the text")
+### BEGIN HIDDEN TESTS
+OTHERS = [
+    {
+        "healthy": (1, 77, 35, 1603979, 18217, 178816), "work in vain": (1, 83, 41, 1625588, 15816, 178816),
+        "norms not folded": (1, 80, 38, 1641899, 18505, 178816), "not fused": (1, 77, 54, 2839563, 18217, 178816),
+        "no plan": (1, 77, 35, 1603979, 18217, 724928), "graph break": (2, 77, 35, 1578891, 20618, 357632),
+    },
+    {
+        "healthy": (1, 55, 25, 354808, 101672, 20480), "work in vain": (1, 59, 29, 356344, 101416, 20480),
+        "norms not folded": (1, 58, 28, 374104, 102536, 20480), "not fused": (1, 55, 39, 498168, 101672, 27648),
+        "no plan": (1, 55, 25, 354808, 101672, 105792), "graph break": (2, 55, 25, 354808, 101928, 40960),
+    },
+    {
+        "healthy": (1, 99, 45, 776516, 42233, 44544), "work in vain": (1, 107, 53, 784016, 41608, 44544),
+        "norms not folded": (1, 102, 48, 798548, 42665, 44544), "not fused": (1, 99, 69, 1246916, 42233, 44544),
+        "no plan": (1, 99, 45, 776516, 42233, 320000), "graph break": (2, 99, 45, 776516, 42858, 89088),
+    },
+]  # fmt: skip
+for other in OTHERS:
+    scale = check.rng.choice(1, 50)
+    scaled_up = {fault: (*numbers[:3], *(scale * n for n in numbers[3:])) for fault, numbers in other.items()}
+    judge_diagnoses(scaled_up, "a network that the text does not show")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Measure and explain
+#
+# Now put the passes together: `optimise` is what a backend of `torch.compile` needs. Before you run it on a model, **predict**. The CNN classifies 16 images. In its captured graph (30 nodes) every convolution, norm, ReLU and addition is a kernel of its own. What share of the bytes is left when norms
+# are folded and ReLUs and additions ride along with the convolutions? Count the trips that one `conv → norm → relu` makes before and after, and put your number into the cell. (To start over, delete `predictions.json` beside this notebook.)
+
+# %% lock_prediction
+predicted = check.lock("share of the CNN's bytes that is left", 0.4)
+
+
+# %% look_optimise
+def optimise(graph):
+    graph = fold_norms(simplify(graph))
+    return graph, fuse(graph)
+
+
+images = torch.randn(16, 1, 28, 28)
+captured = capture(cnn, images)
+lean, groups = optimise(captured)
+left = traffic(lean, groups) / traffic(captured)
+print(
+    f"{traffic(captured):,} bytes in {len(kernels(captured))} kernels, then {traffic(lean, groups):,} in {len(kernels(lean, groups))}"
+)
+print(
+    f"You predicted {predicted:.0%}; {left:.1%} is left (with norms folded and nothing fused: {traffic(lean) / traffic(captured):.1%})."
+)
+weights = sum(tensor.nbytes for tensor in lean["constants"].values())
+ideal = sum(nbytes(*kind) for kind in captured["inputs"].values()) + weights
+print(f"Weights and images alone are {ideal:,} bytes: the rest are trips between kernels.")
+
+# %% [markdown]
+# And now for real: `torch.compile` captures three models, hands their graphs to your passes, and runs what they return. The other four go the same way through `capture`, which starts faster. Results must stay the same. (About 10 s, most of it torch.compile starting up.)
+
+# %% look_models
+models = {
+    "CNN": (CNN(), (torch.randn(4, 1, 28, 28),)),
+    "3D CNN": (CNN3D(), (torch.randn(2, 1, 6, 16, 16),)),
+    "ViT": (ViT(depth=2), (torch.randn(2, 1, 28, 28),)),
+    "GPT": (GPT(depth=2), (torch.randint(0, 72, (2, 32)),)),
+    "VAE": (VAE(), (torch.rand(8, 1, 8, 8), torch.randn(8, 2))),
+    "diffusion": (UNet(), (torch.randn(2, 1, 8, 8), torch.tensor([1, 250]))),
+    "GCN": (GCN(34, 16, 2), (torch.rand(34, 34), torch.rand(34, 34))),
+}
+print("model      kernels      bytes moved           arena / all results   largest difference")
+for name, (model, inputs) in models.items():
+    seen = []
+
+    def compiler(graph, seen=seen):
+        seen[:] = [graph, *optimise(graph)]
+        return seen[1:]
+
+    model.eval()
+    with torch.no_grad():
+        want = model(*inputs)
+        if name in ("CNN", "GPT", "VAE"):
+            got = torch.compile(model, backend=backend(compiler))(*inputs)
+        else:
+            got = to_fx(*compiler(capture(model, *inputs)))(*inputs)
+    got, want = (value[0] if isinstance(value, tuple) else value for value in (got, want))
+    graph, lean, groups = seen
+    order, sizes, kept = arena_job(lean, groups)
+    offsets = plan(order, sizes, kept)
+    arena, everything = max(offsets[n] + sizes[n] for n in offsets), sum(arena_job(graph)[1].values())
+    print(
+        f"{name:10} {len(kernels(graph)):3} → {len(order):3}   {traffic(graph):9,} → {traffic(lean, groups):9,}   "
+        f"{arena:9,} / {everything:9,}   {(got - want).abs().max().item():.0e}"
+    )
+
+# %% [markdown]
+# **Explain** (in at most 200 words, in the cell below; use numbers that the cells print).
+# 1. Your prediction and the share that is left of the CNN's bytes. Which trips did folding remove, which did fusing, and what are the bytes that remain?
+# 2. The GPT gains a smaller share than the CNN does. Which of its operations stay kernels of their own under our rules (one anchor a kernel, one shape, views in between), and which single new rule would let the compiler remove the trips of the S × S scores? (Lab07 writes that kernel.)
+# 3. The arena is several times smaller than all results together. Is that a gain in time, in memory, or both? And what would you have to give up if you wanted to run kernels on two streams in this arena?
+
+# %% explain_passes [markdown] tags=["manual", "core"] points=10 hours=0.75
+# ### BEGIN SOLUTION
+# 1. I predicted 40%; 37.5% is left: 3.5 of 9.3 MB. conv → norm → relu makes six trips of an activation to memory, each kernel one in and one out. Folding takes the norm's two away, fusing the ReLU's two, so a third is left;
+#    an addition loses two of its three and keeps the reading of the other branch. What remains is each convolution's own input and output, and 0.27 MB of weights and images.
+# 2. Of the GPT's bytes 77% are left, 4.2 of 5.4 MB. Softmax and layer norm are reductions, anchors of their own, and so are both products of attention: the S × S scores are written by the first product (with scale and mask as its epilogue),
+#    read and written by the softmax, read by the second product. A rule that lets a kernel hold two products and the reduction between them, tile by tile with a running maximum and sum, would keep the scores on the chip: flash attention.
+# 3. Memory: 0.2 MB in place of 1.6. Time only a little, because the allocator is not called. On two streams kernels overlap, so "written later than the last reading" no longer follows from the order: results of kernels that may overlap must not share
+#    bytes. I would give up part of the saving (a larger arena), or make streams wait for each other.
+# ### END SOLUTION
+
+# %% rubric_explain_passes [markdown] tags=["rubric"]
+# **10 points.**
+# * 4: folding removes the norms' reading and writing of whole activations (1), fusing those of ReLUs and additions (1); what remains are the convolutions' own reading and writing, plus weights (1); compared with their prediction, with numbers (1).
+# * 4: in the GPT softmax and layer norm are anchors of their own, or shapes change through views between the products (2); a rule that lets reductions share a kernel with products, tile by tile, as in flash attention (2). "A larger batch" or "a better scheduler" earns nothing.
+# * 2: memory is the gain (and fewer calls of the allocator: a little time; 1); two streams need results of kernels that overlap to live at the same time, so lifetimes by order alone are too short: the plan must hold for the schedule, and the arena grows (1).
+
+# %% [markdown]
+# ## What to take along
+#
+# * Shapes follow from shapes: a compiler knows sizes, lifetimes and costs before anything runs.
+# * One walk forwards finds what is common and constant, one walk backwards what is dead.
+# * Linear operations next to each other are one. A norm with known statistics is linear.
+# * Fusion deletes trips to memory. What may not be fused is decided by paths through a third kernel.
+# * Largest first packs memory nearly perfectly; the longest way to the end first schedules nearly perfectly. Both problems are NP-hard, and their simple bounds tell how far you can be off.
+#
+# **Next:** lab06 writes the kernels that a group becomes. lab07 fuses what no rule of this lab can. lab14 trades memory for time in training.
+#
+# **Sources**
+# * Ansel and others: *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, ASPLOS 2024. `torch.compile`, its backends, and how Inductor fuses.
+# * Reed and others: *torch.fx: practical program capture and transformation for deep learning in Python*, MLSys 2022.
+# * Chen and others: *TVM: an automated end-to-end optimizing compiler for deep learning*, OSDI 2018. Kinds of operations, and which of them fuse.
+# * Aho, Lam, Sethi, Ullman: *Compilers: principles, techniques, and tools*, 2nd edition, sections 8.5, 9.1 and 11. Common subexpressions, dead code, dependences.
+# * Ioffe, Szegedy: *Batch normalization*, arXiv:1502.03167, section 3.1: in inference the norm is a linear map.
+# * Pisarchyk, Lee: *Efficient memory management for deep neural net inference*, arXiv:2001.03288. Offsets by size.
+# * Graham: *Bounds for certain multiprocessing anomalies*, Bell System Technical Journal 45, 1966.
+# * Xu and others: *GSPMD: general and scalable parallelization for ML computation graphs*, arXiv:2105.04663. Sharding propagation.
+# * NVIDIA: *H200 Tensor Core GPU datasheet*.
