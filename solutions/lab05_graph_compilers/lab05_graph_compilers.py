@@ -270,6 +270,12 @@ def judge_types(graph):
     check.equal(infer(graph), types(graph), name="infer(graph)")
 
 
+def judge_refused(shapes, one):
+    """A node that does not fit is refused, and named."""
+    odd = make_graph(shapes, [one], [one["name"]])
+    assert one["name"] in check.raises(ValueError, infer, odd), f"the error does not name the node {one['name']}."
+
+
 def scaled(make, batch):
     """Types for a huge batch: a size that grows by s from batch 2 to batch 3 grows by s for each further one."""
     at_2, at_3 = (types(make(b)) for b in (2, 3))
@@ -295,8 +301,7 @@ def classify(B):
 judge_types(classify(4))
 judge_types(capture(ResidualBlock(4, 8, 2).eval(), torch.zeros(2, 4, 8, 8)))
 check.equal(infer(classify(10**20)), scaled(classify, 10**20), name="infer(graph) of a huge batch")
-wrong = make_graph({"x": (2, 3), "y": (4, 3)}, [node("total", "add", "x", "y")], ["total"])
-check.raises(ValueError, infer, wrong)
+judge_refused({"x": (2, 3), "y": (4, 3)}, node("odd_one", "add", "x", "y"))
 ### BEGIN HIDDEN TESTS
 half, ints = torch.float16, torch.int64
 
@@ -340,16 +345,13 @@ for module, x in [
         if name not in made | {None}
     }
     judge_types(captured)
-named = []
 for shapes, one in [
     ({"x": (3, 4), "y": (5, 3, 4), "z": (5, 2, 4)}, node("odd_one", "where", "x", "y", "z")),
     ({"x": (2, 3), "y": (2, 3)}, node("odd_one", "matmul", "x", "y")),
     ({"x": (4, 2, 3), "y": (5, 3, 2)}, node("odd_one", "matmul", "x", "y")),
     ({"x": (2, 3), "y": (3, 2)}, node("odd_one", "linear", "x", "y")),
 ]:
-    message = check.raises(ValueError, infer, make_graph(shapes, [one], ["odd_one"]))
-    named.append("odd_one" in message)
-assert all(named), "an error does not name the node that does not fit."
+    judge_refused(shapes, one)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1099,7 +1101,7 @@ def judge_plans(jobs, most, name):
         top = max(offsets[one] + rounded[one] for one in rounded)
         ratios.append(top / max(live_bytes(order, rounded, kept)))
     mean = sum(ratios) / len(ratios)
-    assert 1.0 <= mean <= most, f"{name}: {mean:.3f} × the least possible, at most {most} × is allowed."
+    assert mean <= most, f"{name}: {mean:.3f} × the least possible, at most {most} × is allowed."
 
 
 chain = [{"reads": ["x"], "writes": ["a"]}, {"reads": ["a"], "writes": ["b"]}, {"reads": ["b"], "writes": ["c"]}]
