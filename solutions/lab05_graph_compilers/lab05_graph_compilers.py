@@ -16,7 +16,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about 12 hours: core 9½ h, stretch 2½ h (exercise 7 and the diagnosis in 8) |
+# | Time | about 12 hours: core 9½ h, stretch 2½ h (exercise 7, with the diagnosis) |
 # | Needs | lab01's section on capture, or: you know that a program can be written down as a list of calls |
 # | Machine | any, no GPU needed. No cell takes more than 5 s, but for the last one (about 10 s) |
 # | Grading | about 6 core-seconds, because the best groupings and schedules are searched for anew |
@@ -1302,7 +1302,7 @@ for streams, odds in [(1, 4), (3, 4), (8, 40)]:
     waits = [[] for _ in range(count)]
     for task in range(count):
         waits[renamed[task]] = [
-            renamed[other] for other in range(max(0, task - 9), task) if check.rng.choice(0, 4) == 0
+            renamed[other] for other in range(max(0, task - 9), task) if check.rng.choice(0, odds) == 0
         ]
     end, chain = judge_schedule(durations, waits, streams), max(chain_lengths(durations, waits))
     bound = sum(durations) / streams + (1 - 1 / streams) * chain
@@ -1310,9 +1310,9 @@ for streams, odds in [(1, 4), (3, 4), (8, 40)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 7 · Loops and shards (stretch)
+# ## 7 · Loops, shards, and a fault (stretch)
 #
-# Two questions that come before and after the passes above: in which order may the loops *inside* a kernel run, and how are tensors cut over *several* devices?
+# Two questions that come before and after the passes above, and one about all of them. First: in which order may the loops *inside* a kernel run, and how are tensors cut over *several* devices?
 #
 # **Loops.** In the double loop `for i: for j: A[i, j] = A[i-1, j+1] + A[i, j-1]` iteration (i, j) needs what (i−1, j+1) and (i, j−1) wrote. The **dependence vectors** say how far it is from the writer to the reader: (1, −1) and (0, 1). An order of loops is legal if every
 # vector stays *lexicographically positive* (its first number that is not 0 is positive): the writer still comes first. Exchange i and j: (−1, 1) and (1, 0). The first is negative, so the exchange is **illegal**.
@@ -1492,7 +1492,7 @@ check.equal(chain_bytes(shard(*case), *case), fewest, name="the bytes of a chain
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 8 · Which pass is at fault? (stretch)
+# ### Which pass is at fault?
 #
 # A compiler is built of the passes above. One day a pass is silently off, and results are right all the same. You have counters of one compilation, beside those of a healthy one of the same network: how many graphs, nodes and kernels there are, the bytes that kernels move, the bytes of all
 # constants, and the bytes of the arena. Here are six compilations of a small network with convolutions, norms and causal attention. (The numbers are from the passes of this lab.)

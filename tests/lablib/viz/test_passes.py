@@ -15,7 +15,10 @@ def node(name: str, op: str, *inputs: str, module: str = "") -> dict:
 
 CAPTURED = {
     "name": "captured",
-    "nodes": [node("c", "conv2d", "x", "w", module="a.conv"), node("n", "batch_norm", "c", module="a.norm"), node("r", "relu", "n")],
+    "nodes": [
+        node("c", "conv2d", "x", "w", module="a.conv"), node("n", "batch_norm", "c", module="a.norm"),
+        node("r", "relu", "n"),
+    ],
     "bytes": {"c": 64, "n": 64, "r": 64},
     "total": 192,
 }  # fmt: skip
