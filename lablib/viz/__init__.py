@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from lablib.viz.latent import code_plane
     from lablib.viz.layer_rooflines import layer_roofline
     from lablib.viz.memory import memory_map
+    from lablib.viz.memory_plans import memory_plan
     from lablib.viz.pareto import latency_area
+    from lablib.viz.passes import graph_passes
     from lablib.viz.pipelines import pipeline
     from lablib.viz.programs import program_grid
     from lablib.viz.ratios import ratio_bars
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from lablib.viz.rooflines import roofline
     from lablib.viz.softmax_parts import online_softmax
     from lablib.viz.stage_viewer import compile_stages
+    from lablib.viz.streams import stream_schedule
     from lablib.viz.strides import view_explorer
     from lablib.viz.systolic import systolic_array
     from lablib.viz.tapes import tape_replay
@@ -49,10 +52,12 @@ __all__ = [
     "compare_bars",
     "compile_stages",
     "configuration_table",
+    "graph_passes",
     "image_steps",
     "latency_area",
     "layer_roofline",
     "memory_map",
+    "memory_plan",
     "online_softmax",
     "pipeline",
     "program_grid",
@@ -60,6 +65,7 @@ __all__ = [
     "receptive_field",
     "resource_bars",
     "roofline",
+    "stream_schedule",
     "systolic_array",
     "tape_replay",
     "tile_order",
@@ -75,10 +81,12 @@ _MODULE_OF = {
     "compare_bars": "bars",
     "compile_stages": "stage_viewer",
     "configuration_table": "configurations",
+    "graph_passes": "passes",
     "image_steps": "images",
     "latency_area": "pareto",
     "layer_roofline": "layer_rooflines",
     "memory_map": "memory",
+    "memory_plan": "memory_plans",
     "online_softmax": "softmax_parts",
     "pipeline": "pipelines",
     "program_grid": "programs",
@@ -86,6 +94,7 @@ _MODULE_OF = {
     "receptive_field": "receptive_fields",
     "resource_bars": "resources",
     "roofline": "rooflines",
+    "stream_schedule": "streams",
     "systolic_array": "systolic",
     "tape_replay": "tapes",
     "tile_order": "tiles",

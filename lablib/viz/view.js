@@ -36,17 +36,18 @@ function card(label, title, subtitle) {
   return box;
 }
 
-// Buttons and a slider that step from 0 to `last`; `show(cycle, forward)` is called at every step.
+// Buttons and a slider that step from 0 to `last`; `show(cycle, forward)` is called at every step. `unit` names a step.
 class Player {
-  constructor(last, first, show) {
+  constructor(last, first, show, unit = "cycle") {
     this.last = last;
     this.show = show;
+    this.unit = unit;
     this.timer = 0;
     this.box = element("div", "player");
-    this.back = button("tool", "‹", "One cycle back", () => { this.stop(); this.go(this.cycle - 1); });
+    this.back = button("tool", "‹", `One ${unit} back`, () => { this.stop(); this.go(this.cycle - 1); });
     this.play = button("tool play", "▶ Play", "Play or pause", () => (this.timer ? this.stop() : this.start()));
-    this.on = button("tool", "›", "One cycle on", () => { this.stop(); this.go(this.cycle + 1); });
-    this.slider = element("input", "", "", { type: "range", min: 0, max: last, step: 1, "aria-label": "Cycle" });
+    this.on = button("tool", "›", `One ${unit} on`, () => { this.stop(); this.go(this.cycle + 1); });
+    this.slider = element("input", "", "", { type: "range", min: 0, max: last, step: 1, "aria-label": unit[0].toUpperCase() + unit.slice(1) });
     this.slider.addEventListener("input", () => { this.stop(); this.go(Number(this.slider.value)); });
     this.label = element("output");
     this.box.append(this.back, this.play, this.on, this.slider, this.label);
@@ -58,7 +59,7 @@ class Player {
     const before = this.cycle;
     this.cycle = Math.max(0, Math.min(this.last, cycle));
     this.slider.value = this.cycle;
-    this.label.textContent = `cycle ${this.cycle}`;
+    this.label.textContent = `${this.unit} ${this.cycle}`;
     this.back.disabled = this.cycle === 0;
     this.on.disabled = this.cycle === this.last;
     this.show(this.cycle, this.cycle === before + 1);

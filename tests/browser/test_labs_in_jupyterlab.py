@@ -24,6 +24,7 @@ LEAST_MOVING = {
     "lab01_frameworks": (3, 0),
     "lab02_vision_models": (3, 0),
     "lab04_generative_models": (3, 1),
+    "lab05_graph_compilers": (0, 6),
     "lab06_triton_kernels": (1, 1),
     "lab07_flash_attention": (3, 0),
 }

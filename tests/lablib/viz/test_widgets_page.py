@@ -145,3 +145,31 @@ def test_operands_and_sums_follow_the_slider(show) -> None:
     shown = [page.text_content(f"[data-key='sum-{i}-{j}'] text") for i in range(2) for j in range(2)]
     assert [int(re.sub("−", "-", one)) for one in shown] == (A @ B).ravel().tolist()
     assert page.locator(".complete").count() == 4
+
+
+def test_passes_fold_and_stages_can_be_chosen(show) -> None:
+    from tests.lablib.viz.test_passes import CAPTURED, FOLDED
+
+    page = show(viz.graph_passes([CAPTURED, FOLDED]))
+    assert page.locator(".node.gone").count() == 1
+    assert page.locator(".node.fused").count() == 2
+    page.locator(".tab").first.click()
+    assert page.locator(".node.gone").count() == 0
+    assert page.inner_text(".status").startswith("captured: nothing changed")
+    page.locator("summary").first.click()
+    assert not page.locator(".node .name", has_text="c").first.is_visible()
+
+
+def test_a_memory_plan_steps_by_kernel_and_a_schedule_by_event(show) -> None:
+    from tests.lablib.viz.test_plans_and_streams import CHAIN, SIZES
+
+    page = show(viz.memory_plan(CHAIN, SIZES, {"a": 0, "b": 128, "c": 0}, ["c"]))
+    assert "Kernel 1: writes b" in page.inner_text(".status")
+    page.locator("[aria-label='One kernel on']").click()
+    assert "Kernel 2: writes c" in page.inner_text(".status")
+    page = show(viz.stream_schedule(["a", "b", "c"], [2, 3, 1], [[], [], [0]], [(0, 0), (1, 0), (0, 2)]))
+    width = page.locator(".playhead").get_attribute("width")
+    page.locator(".scrolls").focus()
+    page.keyboard.press("ArrowRight")
+    assert "Step 1: from 2 to 3" in page.inner_text(".status")
+    assert page.locator(".playhead").get_attribute("width") != width

@@ -1,0 +1,3 @@
+# Every node its own kernel.
+def fuse(graph):
+    return []

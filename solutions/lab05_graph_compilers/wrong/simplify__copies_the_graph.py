@@ -1,0 +1,3 @@
+# Returns the graph as it is.
+def simplify(graph):
+    return dict(graph)
