@@ -19,7 +19,7 @@ from lablib.hls.engines import CLANG, GXX, HLS4ML
 from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.source_errors import SourceError, SourceRefused
 
-__all__ = ["FILE", "check_source", "flags", "function_of", "headers", "parsed", "signature_of"]
+__all__ = ["FILE", "check_source", "flags", "function_of", "headers", "parsed", "signature_at", "signature_of"]
 
 FILE = "kernel.cpp"
 """What libclang calls the student's source."""
@@ -80,16 +80,20 @@ def signature_of(source: str, top: str) -> Signature:
     >>> print(signature_of("void scale(int x[4], int y[4]) { for (int i = 0; i < 4; i++) y[i] = 2 * x[i]; }", "scale"))
     scale(int x[4]) -> int y[4]
     """
-    function = function_of(parsed(source), top)
+    return signature_at(function_of(parsed(source), top))
+
+
+def signature_at(function: Any) -> Signature:
+    """What the function at a cursor takes and gives."""
     changed = written(function)
     parameters = tuple(_parameter(each, each.spelling in changed) for each in function.get_arguments())
     unnamed = [number for number, each in enumerate(parameters, 1) if not each.name]
     if unnamed:
-        raise HardwareError(f"Line {function.location.line}: parameter {unnamed[0]} of {top} has no name.")
+        raise HardwareError(f"Line {function.location.line}: parameter {unnamed[0]} of {function.spelling} has no name.")
     returned = function.result_type
-    void = returned.get_canonical().kind.name == "VOID"
+    void, what = returned.get_canonical().kind.name == "VOID", f"what {function.spelling} returns"
     return Signature(
-        top, parameters, None if void else _number(returned, f"what {top} returns", function.location.line)
+        function.spelling, parameters, None if void else _number(returned, what, function.location.line)
     )
 
 

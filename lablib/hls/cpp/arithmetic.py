@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.hls.cpp.formats import Format
-from lablib.hls.cpp.ir import Value
+from lablib.hls.cpp.ir import Value, reached
 
 __all__ = ["Arithmetic"]
 
@@ -165,8 +165,23 @@ class Arithmetic:
             return then
         if then.kind == otherwise.kind == "const" and {then.data, otherwise.data} == {0, 1}:
             return condition if then.data else self.opposite(condition)
+        added = self._added(condition, then, otherwise)
+        if added is not None:
+            return added
         low, high = min(then.low, otherwise.low), max(then.high, otherwise.high)
         return self.value("mux", (condition, then, otherwise), low, high)
+
+    def _added(self, condition: Value, then: Value, otherwise: Value) -> Value | None:
+        """c ? a + b : a as a + (c ? b : 0), which leaves a sum that can be rebalanced."""
+        total = then.arguments[0] if then.kind == "cut" else then
+        if total.kind not in ("add", "sub") or otherwise not in total.arguments:
+            return None
+        at = total.arguments.index(otherwise)
+        if (total.kind == "sub" and at == 1) or otherwise in reached([condition]):  # the condition comes later than a
+            return None
+        more = self.mux(condition, total.arguments[1 - at], self.const(0))
+        changed = self.add(otherwise, more) if total.kind == "add" else self.sub(otherwise, more)
+        return changed if then is total else self.cut(changed, then.data)
 
     def cut(self, a: Value, format: Format) -> Value:
         """The lowest bits of a, read in a format: what wraps, wraps."""

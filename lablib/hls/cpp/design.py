@@ -19,7 +19,6 @@ from lablib.hls.cpp.library import Library
 from lablib.hls.cpp.parse import parse
 from lablib.hls.cpp.plan import Plan, plan
 from lablib.hls.cpp.transform import transform
-from lablib.hls.cpp_source import signature_of
 from lablib.hls.cpp_types import Signature
 from lablib.hls.rtlsim import Simulation, rtlsim
 
@@ -73,8 +72,8 @@ class Hardware:
 
 def hardware(source: str, top: str, clock_mhz: float = 50.0, part: str = "hx8k") -> Hardware:
     """Compile a kernel."""
-    signature = signature_of(source, top)
-    made = plan(transform(parse(source, top)), Library(part, clock_mhz))
+    function, signature = parse(source, top)
+    made = plan(transform(function), Library(part, clock_mhz))
     return Hardware(source, signature, made, emit(made))
 
 

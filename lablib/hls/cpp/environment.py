@@ -10,6 +10,7 @@ from lablib.hls.cpp.arithmetic import Arithmetic
 from lablib.hls.cpp.arrays import Array, cuts_of
 from lablib.hls.cpp.formats import Format
 from lablib.hls.cpp.ir import Block, Counter, Kernel, Memory, Region, Value, Variable
+from lablib.hls.cpp.rebalance import rebalance
 from lablib.hls.cpp.refusal import refused
 from lablib.hls.cpp.tree import Pragma
 
@@ -155,10 +156,18 @@ class Environment:
             whether = self.ops.logic("and", self.predicate, place.condition)
             if whether.kind == "const" and not whether.data:
                 continue
-            self.block.accesses.append(
-                Value("store", (place.address, value, whether), 0, 0, self.ops.line, memory)
-            )
+            self._merge(memory, place.address, value, whether)
             self._loaded = {key: load for key, load in self._loaded.items() if key[0] is not memory}
+
+    def _merge(self, memory: Memory, address: Value, value: Value, whether: Value) -> None:
+        """A store; with the one before it, if that was to the same address and nothing has read it."""
+        before = [each for each in self.block.accesses if each.data is memory]
+        if before and before[-1].kind == "store" and before[-1].arguments[0] is address:
+            _, old, earlier = before[-1].arguments
+            self.block.accesses.remove(before[-1])
+            value = self.ops.mux(whether, value, old)
+            whether = self.ops.logic("or", whether, earlier)
+        self.block.accesses.append(Value("store", (address, value, whether), 0, 0, self.ops.line, memory))
 
     def finish(self) -> None:
         """End the block: what it assigned goes into registers."""
@@ -166,6 +175,7 @@ class Environment:
             value = self.held[variable]
             if value is not self._gets.get(variable):
                 self.block.puts.append(Value("put", (value,), 0, 0, value.line, variable))
+        rebalance(self.block, self.ops)
         if self.block.puts or any(each.kind == "store" for each in self.block.accesses):
             self.regions.append(self.block)
         self.held = {variable: value for variable, value in self.held.items() if value.kind == "const"}

@@ -255,16 +255,15 @@ class Evaluator(Environment):
             self.set(array.registers[bank], value)
 
     def _listed(self, symbol: Symbol, initial: Any, shape: tuple[int, ...]) -> list[Value]:
-        """Initial values in the order of C; what is left out is 0."""
+        """Initial values in the order of C."""
         if not shape:
             return [self._cast(initial[0] if isinstance(initial, list) else initial, symbol.format)]
         if not isinstance(initial, list):
             raise refused(symbol.line, f"the start of the array {symbol.name}", "write its values in braces")
-        size = 1
-        for extent in shape[1:]:
-            size *= extent
-        found = [value for each in initial for value in self._listed(symbol, each, shape[1:])]
-        return found + [self.ops.const(0)] * (shape[0] * size - len(found))
+        if len(initial) != shape[0]:  # ap_int leaves undefined what is left out
+            what = f"{len(initial)} values for {shape[0]} elements of {symbol.name}"
+            raise refused(symbol.line, what, "write all of them, or fill the array in a loop")
+        return [value for each in initial for value in self._listed(symbol, each, shape[1:])]
 
 
 def root(node: Expr) -> Symbol:

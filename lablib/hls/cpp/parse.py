@@ -13,7 +13,8 @@ from lablib.hls.cpp.expressions import Expressions
 from lablib.hls.cpp.formats import format_of
 from lablib.hls.cpp.refusal import refused
 from lablib.hls.cpp.tree import Block, Declare, Evaluate, Expr, For, Function, If, Pragma, Return, Statement, Symbol
-from lablib.hls.cpp_source import function_of, parsed
+from lablib.hls.cpp_source import function_of, parsed, signature_at
+from lablib.hls.cpp_types import Signature
 
 __all__ = ["parse"]
 
@@ -27,8 +28,8 @@ _NOT_HERE = {
 }
 
 
-def parse(source: str, top: str) -> Function:
-    """Read a kernel.
+def parse(source: str, top: str) -> tuple[Function, Signature]:
+    """Read a kernel, and what it takes and gives.
 
     Raises
     ------
@@ -38,7 +39,8 @@ def parse(source: str, top: str) -> Function:
         It is C++ that does not become hardware here.
     """
     unit = parsed(source)
-    return _Parser(unit).function(function_of(unit, top), 0)
+    cursor = function_of(unit, top)
+    return _Parser(unit).function(cursor, 0), signature_at(cursor)
 
 
 class _Parser:
