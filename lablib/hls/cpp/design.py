@@ -61,6 +61,12 @@ class Hardware:
         """The name of its module."""
         return self.signature.name
 
+    @property
+    def intervals(self) -> dict[str, int]:
+        """II by pipelined loop; 0 where there is only one iteration, and so no interval."""
+        found = {loop: self.plan.of_loop(loop) for loop in loops(self.plan.kernel.regions) if loop.ii is not None}
+        return {loop.name: schedule.ii if loop.trip > 1 else 0 for loop, schedule in found.items()}
+
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Run the Verilog with the arguments of `lablib.hls.csim`'s kernels, and return what they return."""
         found = measure([(self, values, named)])[0].results
