@@ -1,4 +1,5 @@
-"""Which unit every operation runs on: operations share one where ALLOCATION limits how many there are.
+"""Which unit every operation runs on: ALLOCATION limits how many there are, and equal products share multipliers as far
+as the II of their loop allows.
 
 Two operations of a loop can have the same unit if their cycles differ modulo II; those of different blocks always can,
 since one block runs at a time.
@@ -31,7 +32,7 @@ class Binding:
 
 
 def bind(plan: Plan) -> Binding:
-    """Give each operation of a limited kind its unit."""
+    """Give units to the operations that share them."""
     binding = Binding()
     for block in blocks(plan.kernel.regions):
         schedule = plan.schedules[block]
@@ -42,10 +43,10 @@ def bind(plan: Plan) -> Binding:
             value, kind = schedule.graph.values[at], str(key[0])
             slot = schedule.cycles[at] % schedule.ii if block in plan.owner else schedule.cycles[at]
             latency = schedule.graph.timing[at].latency
-            number = 0
-            while slot in taken.setdefault(f"{kind}{number}_{latency}", set()):
+            label, number = "_".join(map(str, key)), 0
+            while slot in taken.setdefault(f"{label}_{number}", set()):
                 number += 1
-            name = f"{kind}{number}_{latency}"
+            name = f"{label}_{number}"
             taken[name].add(slot)
             binding.unit[value] = name
             widths = (value.arguments[0].bits, value.arguments[1].bits)

@@ -19,7 +19,9 @@ from lablib.hls.cpp.library import Library
 from lablib.hls.cpp.parse import parse
 from lablib.hls.cpp.plan import Plan, plan
 from lablib.hls.cpp.transform import transform
+from lablib.hls.cpp.report import report_of, table
 from lablib.hls.cpp_types import Signature
+from lablib.hls.report import Report
 from lablib.hls.rtlsim import Simulation, rtlsim
 
 __all__ = ["Hardware", "Measured", "hardware", "measure"]
@@ -60,6 +62,14 @@ class Hardware:
     def top(self) -> str:
         """The name of its module."""
         return self.signature.name
+
+    @property
+    def report(self) -> Report:
+        """Latency, interval and units, with a note where an II is more than was asked for."""
+        return report_of(self.plan)
+
+    def __str__(self) -> str:
+        return table(self.plan)
 
     @property
     def intervals(self) -> dict[str, int]:

@@ -54,18 +54,30 @@ class Graph:
     limits: dict[tuple[object, ...], int]
 
 
-def graph_of(block: Block, library: Library, limits: dict[str, int], loop: Loop | None) -> Graph:
-    """The graph of a block; `loop` is the pipelined loop whose body it is, if it is one."""
+def graph_of(block: Block, library: Library, limits: dict[str, int], loop: Loop | None, ii: int = 1) -> Graph:
+    """The graph of a block.
+
+    Parameters
+    ----------
+    limits
+        What ALLOCATION allows.
+    loop
+        The pipelined loop whose body it is, if it is one.
+    ii
+        Let equal products share as few multipliers as this II takes.
+    """
     values = block.values
     place = {value: at for at, value in enumerate(values)}
-    resources = {at: key for at, value in enumerate(values) if (key := _resource(value, block, library, limits))}
-    counts = Count(resources.values())
+    latencies = [_latency(value, block, library, limits) for value in values]
+    keys = [_resource(value, latency, limits, ii) for value, latency in zip(values, latencies, strict=True)]
+    counts = Count(keys)
+    allowed = {key: _allowed(key, count, limits, ii) for key, count in counts.items() if key}
+    resources = {at: key for at, key in enumerate(keys) if key and (key[0] != "mul" or allowed[key] < counts[key])}
     timing = []
-    for at, value in enumerate(values):
-        latency = block.bound.get(value, (None, ""))[0]
-        if value.kind in limits and not (value.kind == "mul" and not is_product(value)):
-            latency = max(latency or 0, 1) if not is_product(value) else latency
-        timing.append(library.timing(value, latency, counts.get(resources.get(at, ()), 1)))
+    for at, (value, latency) in enumerate(zip(values, latencies, strict=True)):
+        shared = resources.get(at)
+        choices = -(-counts[shared] // allowed[shared]) if shared else 1
+        timing.append(library.timing(value, latency, choices))
     edges = [
         Edge(place[each], at, timing[place[each]].latency)
         for at, value in enumerate(values)
@@ -75,16 +87,31 @@ def graph_of(block: Block, library: Library, limits: dict[str, int], loop: Loop 
     edges += _chains(values, timing, edges, library.budget)
     edges += _variables(values, place, loop is not None)
     edges += _memories(block, place, loop)
-    allowed = {key: limits.get(str(key[0]), 1) if key[0] not in ("read", "write") else 1 for key in counts}
     return Graph(values, timing, edges, resources, allowed)
 
 
-def _resource(value: Value, block: Block, library: Library, limits: dict[str, int]) -> tuple[object, ...] | None:
+def _latency(value: Value, block: Block, library: Library, limits: dict[str, int]) -> int:
+    """Cycles of an operation: what BIND_OP says, or what the clock needs; what is shared has a register behind it."""
+    asked = block.bound.get(value, (None, ""))[0]
+    found = library.timing(value).latency if asked is None else asked
+    return max(found, 1) if value.kind in limits and value.kind != "mul" else found
+
+
+def _resource(value: Value, latency: int, limits: dict[str, int], ii: int) -> tuple[object, ...]:
+    """The port or kind of unit that an operation takes; empty if it has one of its own."""
     if value.kind in ("load", "store"):
         return ("read" if value.kind == "load" else "write", value.data)
-    if value.kind in limits and (value.kind != "mul" or is_product(value)):
-        return (value.kind,)
-    return None
+    if value.kind in ("add", "sub") and value.kind in limits:
+        return (value.kind, latency)
+    if is_product(value) and latency and ("mul" in limits or ii > 1):
+        return ("mul", latency) if "mul" in limits else ("mul", *sorted(each.bits for each in value.arguments), latency)
+    return ()
+
+
+def _allowed(key: tuple[object, ...], count: int, limits: dict[str, int], ii: int) -> int:
+    if key[0] in ("read", "write"):
+        return 1
+    return limits[str(key[0])] if str(key[0]) in limits else -(-count // ii)
 
 
 def _chains(values: list[Value], timing: list[Timing], edges: list[Edge], budget: float) -> list[Edge]:

@@ -61,7 +61,7 @@ class Timing:
 
 
 TARGETS = {
-    "hx8k": Target("hx8k", lut=1.25, carry=0.16, memory=1.7, register=1.6, multiplier=0.0, spare=0.1),
+    "hx8k": Target("hx8k", lut=1.1, carry=0.13, memory=1.6, register=1.6, multiplier=0.0, spare=0.1),
     "ecp5-25k": Target("ecp5-25k", lut=0.75, carry=0.07, memory=3.5, register=1.2, multiplier=4.0, spare=0.15),
 }
 """By name of the part, as in `lablib.hls.parts`."""
@@ -131,9 +131,9 @@ class Library:
         bits = max([value.bits, *(each.bits for each in value.arguments)]) if value.arguments else 1
         lut = self.target.lut
         if value.kind in ("add", "sub"):
-            return 1.6 * lut + self.target.carry * bits
+            return 1.3 * lut + self.target.carry * bits
         if value.kind == "lt":
-            return 1.8 * lut + self.target.carry * max(each.bits for each in value.arguments)
+            return 1.5 * lut + self.target.carry * max(each.bits for each in value.arguments)
         if value.kind == "eq":
             return lut * max(1, -(-(2 * bits).bit_length() // 2))
         if value.kind in ("and", "or", "mux"):
@@ -144,7 +144,7 @@ class Library:
             return lut * max(1, min(value.arguments[1].bits - 1, bits.bit_length()))
         if value.kind == "mul":
             digits = bin(abs(value.arguments[1].data) ^ 3 * abs(value.arguments[1].data)).count("1")
-            return (digits - 1).bit_length() * (1.6 * lut + self.target.carry * bits)
+            return (digits - 1).bit_length() * (1.3 * lut + self.target.carry * bits)
         return 0.0
 
     def _product(self, value: Value, stages: int) -> float:
@@ -154,7 +154,7 @@ class Library:
             return self.target.multiplier
         narrow = -(-narrow // 2 ** max(stages - 1, 0))
         rows = max(narrow, 2)
-        return self.target.lut * (1.5 + 0.9 * rows.bit_length()) + self.target.carry * (wide + narrow)
+        return self.target.lut * (1.6 + 0.9 * rows.bit_length()) + self.target.carry * (wide + narrow)
 
     def _stages(self, value: Value) -> int:
         stages = 1

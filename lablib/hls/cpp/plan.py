@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from lablib.hls.cpp.graph import graph_of
+from lablib.hls.cpp.graph import Graph, graph_of
 from lablib.hls.cpp.ir import Block, Kernel, Loop, Region, blocks, loops
 from lablib.hls.cpp.library import Library
 from lablib.hls.cpp.schedule import Schedule, modulo, recurrence, straight
@@ -77,5 +77,19 @@ def plan(kernel: Kernel, library: Library) -> Plan:
             made.schedules[block] = straight(graph)
         else:
             made.recurrences[loop] = recurrence(graph)
-            made.schedules[block] = modulo(graph, max(loop.ii or 1, made.recurrences[loop][0]))
+            made.schedules[block] = _pipelined(made, block, loop, graph)
     return made
+
+
+def _pipelined(made: Plan, block: Block, loop: Loop, graph: Graph) -> Schedule:
+    """The least II; then, at this II, multipliers shared, unless the choice of their operands takes too long."""
+    least = max(loop.ii or 1, made.recurrences[loop][0])
+    found = modulo(graph, least)
+    assert found is not None
+    if found.ii == 1:
+        return found
+    shared = graph_of(block, made.library, made.kernel.limits, loop, found.ii)
+    if recurrence(shared)[0] > found.ii:
+        return found
+    again = modulo(shared, found.ii, found.ii)
+    return found if again is None else replace(again, exact=found.exact)

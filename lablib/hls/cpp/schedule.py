@@ -52,15 +52,16 @@ def straight(graph: Graph) -> Schedule:
     return Schedule(graph, found, depth, depth)
 
 
-def modulo(graph: Graph, least: int) -> Schedule:
-    """The schedule with the least II that is at least `least`."""
+def modulo(graph: Graph, least: int, most: int | None = None) -> Schedule | None:
+    """The schedule with the least II that is at least `least`; None if that were more than `most`."""
     ii = max(least, resource_bound(graph)[0], 1)
     exact = True
-    while True:
+    while most is None or ii <= most:
         found, complete = _Search(graph, ii).run()
         if found is not None:
             return Schedule(graph, found, _depth(graph, found), ii, exact)
         exact, ii = exact and complete, ii + 1
+    return None
 
 
 def _depth(graph: Graph, cycles: list[int]) -> int:

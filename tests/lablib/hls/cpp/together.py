@@ -12,6 +12,8 @@ from lablib.hls.cpp.design import Hardware, Measured, measure
 from lablib.hls.cpp_types import Number, Signature
 from lablib.hls.csim import csim
 
+_MOST = 20  # csim keeps 32 MB of addresses around each argument, and has 4 GB of them
+
 __all__ = ["arguments", "mismatches", "software"]
 
 
@@ -34,7 +36,14 @@ def _ends(number: Number) -> tuple[int, int]:
 
 
 def software(designs: Sequence[Hardware], given: Sequence[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
-    """What csim gives for each kernel: one program that calls them all."""
+    """What csim gives for each kernel: a program that calls many of them."""
+    found = []
+    for first in range(0, len(designs), _MOST):
+        found += _software(designs[first : first + _MOST], given[first : first + _MOST])
+    return found
+
+
+def _software(designs: Sequence[Hardware], given: Sequence[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
     spaces, parameters, calls, values = [], [], [], {}
     for number, (design, one) in enumerate(zip(designs, given, strict=True)):
         text = re.sub(r"^#include.*\n", "", design.source, flags=re.MULTILINE)
