@@ -159,8 +159,9 @@ def table(plan: Plan) -> str:
     target, kernel = plan.library.target, plan.kernel
     lines = [
         f"{kernel.name} on {target.name}, clock {plan.library.clock_mhz:g} MHz ({1e3 / plan.library.clock_mhz:.2f} ns)",
-        f"latency {plan.latency} cycles, interval {plan.interval}; {multipliers(plan)} multipliers, "
-        f"{len(kernel.memories)} memories, {len(list(loops(kernel.regions)))} loops",
+        f"latency {plan.latency} cycles, interval {plan.interval}; "
+        f"{_plural(multipliers(plan), 'multiplier')}, {_plural(len(kernel.memories), 'memory')}, "
+        f"{_plural(len(list(loops(kernel.regions))), 'loop')}",
         "",
         f"{'loop':<16} {'line':>4} {'trip':>6} {'iteration':>9} {'II':>4} {'asked':>5} {'latency':>8}",
     ]
@@ -172,3 +173,8 @@ def table(plan: Plan) -> str:
         )
     lines += [f"line {each.line}: {each.why}" for each in loop_reports(plan) if each.why]
     return "\n".join([*lines, *kernel.notes])
+
+
+def _plural(count: int, word: str) -> str:
+    many = word.removesuffix("y") + "ies" if word.endswith("y") else f"{word}s"
+    return f"{count} {word if count == 1 else many}"

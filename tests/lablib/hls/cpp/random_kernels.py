@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import hypothesis
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.lablib.hls.cpp.kernels import HEAD
 
@@ -32,6 +34,24 @@ class Scope:
     def number(self, low: int, high: int) -> int:
         """A number between them, both included."""
         return self.draw(st.integers(low, high))
+
+
+def drawn(count: int, seed: int) -> list[str]:
+    """So many different kernels."""
+    found: dict[str, None] = {}
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=2 * count, phases=[Phase.generate], deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(kernels())
+    def draw(source: str) -> None:
+        found[source] = None
+
+    draw()
+    # Hypothesis begins with the simplest ones: those from the end are larger.
+    return list(found)[::-1][:count]
 
 
 @st.composite
@@ -168,11 +188,8 @@ def _loop(scope: Scope, depth: int) -> list[str]:
     head = f"  for (int {name} = {first}; {name} {'<' if int(step) > 0 else '>'} {last + (1 if int(step) > 0 else -1)}; {name} += {step}) {{\n"
     pragma = scope.pick(["", "PIPELINE", "PIPELINE II=1", "PIPELINE II=2", "UNROLL", "UNROLL factor=2", "UNROLL factor=3",
                          "PIPELINE II=1\n    #pragma HLS UNROLL factor=2", "PIPELINE off"])  # fmt: skip
-    low, high = min(first, last), max(first, last)
-    if "factor" in pragma:  # the copies of the tail are guarded, but their indices are still worked out
-        high += 0
-    scope.indices[name] = (low, high)
-    inner = scope.number(0, 2) if depth < 2 else 0
+    scope.indices[name] = (min(first, last), max(first, last))
+    inner = scope.number(0, 2) if depth < 2 and "factor" not in pragma else 0
     before = _statements(scope, 1) if inner != 2 else []
     body = _loop(scope, depth + 1) if inner else []
     after = _statements(scope, 1) if inner == 1 and scope.number(0, 1) else []
