@@ -89,12 +89,12 @@ def signature_at(function: Any) -> Signature:
     parameters = tuple(_parameter(each, each.spelling in changed) for each in function.get_arguments())
     unnamed = [number for number, each in enumerate(parameters, 1) if not each.name]
     if unnamed:
-        raise HardwareError(f"Line {function.location.line}: parameter {unnamed[0]} of {function.spelling} has no name.")
+        raise HardwareError(
+            f"Line {function.location.line}: parameter {unnamed[0]} of {function.spelling} has no name."
+        )
     returned = function.result_type
     void, what = returned.get_canonical().kind.name == "VOID", f"what {function.spelling} returns"
-    return Signature(
-        function.spelling, parameters, None if void else _number(returned, what, function.location.line)
-    )
+    return Signature(function.spelling, parameters, None if void else _number(returned, what, function.location.line))
 
 
 def parsed(source: str) -> Any:
@@ -144,7 +144,12 @@ def _precompiled(includes: str, arguments: list[str]) -> Path:
         unit.save(str(folder / "headers.pch"))
 
     version = importlib.metadata.version(CLANG.distribution)
-    inputs = {"text": str(text), "arguments": repr(arguments), "version": version, "headers": repr(sorted(ages.items()))}
+    inputs = {
+        "text": str(text),
+        "arguments": repr(arguments),
+        "version": version,
+        "headers": repr(sorted(ages.items())),
+    }
     return built("headers", inputs, make)
 
 

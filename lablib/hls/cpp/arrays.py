@@ -207,7 +207,9 @@ def cuts_of(shape: tuple[int, ...], pragmas: list[Pragma]) -> tuple[Cut, ...]:
     cuts = [Cut("none", extent) for extent in shape]
     for pragma in pragmas:
         options, line = pragma.options, pragma.line
-        kind = options.get("type") or next((one for one in ("complete", "cyclic", "block") if one in options), "complete")
+        kind = options.get("type") or next(
+            (one for one in ("complete", "cyclic", "block") if one in options), "complete"
+        )
         dim, factor = int(options.get("dim", "1")), int(options.get("factor", "0"))
         if kind not in ("complete", "cyclic", "block"):
             raise refused(line, f"ARRAY_PARTITION type={kind}", "use complete, cyclic or block")

@@ -80,7 +80,9 @@ class _Control:
         """The counters: the innermost moves at every step, the others when all those inside of them begin again."""
         for counter in reversed(loop.counters):
             name, bits = counter.variable.name, counter.variable.format.width
-            first, last, by = (f"{bits}'d{number & (1 << bits) - 1}" for number in (counter.first, counter.last, counter.step))
+            first, last, by = (
+                f"{bits}'d{number & (1 << bits) - 1}" for number in (counter.first, counter.last, counter.step)
+            )
             self.wires.insert(0, f"wire {name}_is_last = {name} == {last};")
             self.steps.append(
                 f"  if ({loop.name}_enter) {name} <= {first}; "

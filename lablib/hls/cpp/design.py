@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 
 from lablib.hls import cpp_calls
+from lablib.hls import place as placing
 from lablib.hls.cpp.arithmetic import Arithmetic
 from lablib.hls.cpp.bench import TOP, bench, port_format
+from lablib.hls.cpp.chart import chart
 from lablib.hls.cpp.emit import emit
 from lablib.hls.cpp.formats import Format
 from lablib.hls.cpp.ir import loops
 from lablib.hls.cpp.library import Library
 from lablib.hls.cpp.parse import parse
 from lablib.hls.cpp.plan import Plan, plan
-from lablib.hls.cpp.transform import transform
 from lablib.hls.cpp.report import report_of, table
+from lablib.hls.cpp.transform import transform
 from lablib.hls.cpp_types import Signature
 from lablib.hls.report import Report
 from lablib.hls.rtlsim import Simulation, rtlsim
+from lablib.hls.timeline import Timeline
 
 __all__ = ["Hardware", "Measured", "hardware", "measure"]
 
@@ -51,7 +54,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Hardware:
-    """A kernel as hardware: its schedule and its Verilog."""
+    """A kernel as hardware. ``print`` shows its report; called like a kernel of `lablib.hls.csim`, it runs its Verilog.
+
+    Attributes
+    ----------
+    source, signature
+        Its C++, and what it takes and gives.
+    plan
+        Its regions with their schedules.
+    verilog
+        A module with the name of the function: ``clk``, ``rst``, ``start``, ``done``, and for each bank of an array
+        ``x_raddr``, ``x_ren`` and ``x_rdata`` to read, ``x_waddr``, ``x_wen`` and ``x_wdata`` to write. Numbers, and
+        the elements of completely partitioned arrays, are ports of their own; ``y_in`` is what ``y`` starts with.
+    """
 
     source: str
     signature: Signature
@@ -67,6 +82,15 @@ class Hardware:
     def report(self) -> Report:
         """Latency, interval and units, with a note where an II is more than was asked for."""
         return report_of(self.plan)
+
+    def timeline(self, name: str) -> Timeline:
+        """The schedule of a pipelined loop or a block, for `lablib.viz.pipelines.pipeline`."""
+        return chart(self.plan, name, self.source)
+
+    def place(self, **options: Any) -> Report:
+        """Place and route it for the clock that it was compiled for; options are those of `lablib.hls.place.place`."""
+        library = self.plan.library
+        return placing.place(self.verilog, self.top, library.target.name, clock_mhz=library.clock_mhz, **options)
 
     def __str__(self) -> str:
         return table(self.plan)
@@ -87,7 +111,32 @@ class Hardware:
 
 
 def hardware(source: str, top: str, clock_mhz: float = 50.0, part: str = "hx8k") -> Hardware:
-    """Compile a kernel."""
+    """Compile a kernel to Verilog.
+
+    Parameters
+    ----------
+    source, top
+        HLS C++, and the function that becomes a module: what `lablib.hls.csim.csim` takes.
+    clock_mhz
+        The clock that the schedule aims at, in MHz.
+    part
+        One of `lablib.hls.cpp.library.TARGETS`, whose delays count.
+
+    Raises
+    ------
+    SourceRefused
+        It is no C++.
+    OutsideSubset
+        It is C++ that does not become hardware here; the message says what to write instead.
+    HardwareError
+        There is no such function or part, or the clock leaves no time.
+
+    Examples
+    --------
+    >>> design = hardware("void add(int a, int b, int &y) { y = a + b; }", "add")
+    >>> design.report.latency_cycles
+    2
+    """
     function, signature = parse(source, top)
     made = plan(transform(function), Library(part, clock_mhz))
     return Hardware(source, signature, made, emit(made))
@@ -133,7 +182,9 @@ def _raw(values: np.ndarray | None, format: Format, shape: tuple[int, int]) -> n
     if values is None:
         return np.zeros(shape, np.int64)
     dtype = np.int64 if format.signed or format.width < 64 else np.uint64
-    flat = np.array([_integer(one, format) for one in np.broadcast_to(values.reshape(-1, shape[1]), shape).ravel()], dtype)
+    flat = np.array(
+        [_integer(one, format) for one in np.broadcast_to(values.reshape(-1, shape[1]), shape).ravel()], dtype
+    )
     return flat.reshape(shape)
 
 

@@ -11,8 +11,8 @@ from lablib.hls.bits import bits_for
 from lablib.hls.cpp.bind import Binding, bind
 from lablib.hls.cpp.control import control
 from lablib.hls.cpp.ir import Block, Memory, Value, Variable, blocks
-from lablib.hls.cpp.units import pipelined, span
 from lablib.hls.cpp.plan import Plan
+from lablib.hls.cpp.units import pipelined, span
 
 __all__ = ["emit", "literal"]
 
@@ -170,7 +170,10 @@ class _Module:
         if memory.port:
             ports += made + ([f"input {word}{name}_rdata"] if reads else [])
             return
-        self.lines[:0] = [f"{one};" for one in made] + [f"reg {word}{name} [0:{memory.depth - 1}];", f"reg {word}{name}_rdata;"]
+        self.lines[:0] = [f"{one};" for one in made] + [
+            f"reg {word}{name} [0:{memory.depth - 1}];",
+            f"reg {word}{name}_rdata;",
+        ]
         if memory.contents is not None:
             mask = (1 << memory.format.width) - 1
             words = (f"{name}[{at}] = {memory.format.width}'d{one & mask};" for at, one in enumerate(memory.contents))

@@ -17,12 +17,15 @@ from lablib.hls.cpp.tree import Pragma
 __all__ = ["Environment"]
 
 _MOST_REGISTERS = 1024
-_RESERVED = """
-always and assign begin bit byte case clk cell config design disable done edge else end endmodule event for force
-function generate if initial inout input instance int integer join logic module nand negedge nor not or output
-parameter posedge priority pull0 pull1 real reg release repeat rst signed small specify start string strong0 strong1
-supply0 supply1 table task time tri type unique unsigned use var vectored wait wand while wire wor xnor xor
-""".split()
+_RESERVED = {
+    "always", "and", "assign", "begin", "bit", "byte", "case", "clk", "cell", "config", "design", "disable", "done",
+    "edge", "else", "end", "endmodule", "event", "for", "force", "function", "generate", "if", "initial", "inout",
+    "input", "instance", "int", "integer", "join", "logic", "module", "nand", "negedge", "nor", "not", "or",
+    "output", "parameter", "posedge", "priority", "pull0", "pull1", "real", "reg", "release", "repeat", "rst",
+    "signed", "small", "specify", "start", "string", "strong0", "strong1", "supply0", "supply1", "table", "task",
+    "time", "tri", "type", "unique", "unsigned", "use", "var", "vectored", "wait", "wand", "while", "wire", "wor",
+    "xnor", "xor",
+}  # fmt: skip
 """Names that Verilog or the ports of every kernel need."""
 
 
@@ -46,7 +49,7 @@ class Environment:
         self.regions: list[Region] = self.kernel.regions
         self.counters: dict[Variable, Counter] = {}
         self.held: dict[Variable, Value] = {}
-        self._names = set(_RESERVED)
+        self._names: set[str] = set(_RESERVED)
         self._begin()
 
     def _begin(self) -> None:

@@ -128,9 +128,7 @@ class Evaluator(Environment):
             raise refused(self.ops.line, what, "shift by an ap_uint, or by a number that a range proves positive")
         return self.ops.shift_by(value, amount, left, format)
 
-    def _divided(
-        self, sign: str, values: list[Value], operands: tuple[Expr, ...], format: Format, line: int
-    ) -> Value:
+    def _divided(self, sign: str, values: list[Value], operands: tuple[Expr, ...], format: Format, line: int) -> Value:
         value, divisor = values
         number = divisor.data if divisor.kind == "const" else 0
         fixed = any(each.format is not None and each.format.fixed for each in operands)
@@ -139,7 +137,9 @@ class Evaluator(Environment):
             raise refused(line, f"operator {sign}", instead)
         if value.kind == "const":
             quotient = self.ops.const(abs(value.data) // number * (1 if value.data >= 0 else -1))
-            return self.ops.convert(self.ops.sub(value, self.ops.mul(quotient, divisor)) if sign == "%" else quotient, 0, format)
+            return self.ops.convert(
+                self.ops.sub(value, self.ops.mul(quotient, divisor)) if sign == "%" else quotient, 0, format
+            )
         negative = self.ops.less(value, self.ops.const(0))
         up = self.ops.mux(negative, self.ops.const(number - 1), self.ops.const(0))
         quotient = self.ops.shift(self.ops.add(value, up), 1 - number.bit_length())

@@ -13,6 +13,7 @@ from typing import Any
 from lablib.hls.cpp.formats import BOOLEAN, INT, Format, format_of
 from lablib.hls.cpp.refusal import refused
 from lablib.hls.cpp.tree import Expr
+from lablib.hls.cpp_constants import evaluated
 from lablib.hls.cpp_source import FILE
 from lablib.hls.cpp_writes import operator_kind
 
@@ -22,9 +23,11 @@ _WRAPPERS = {
     "UNEXPOSED_EXPR", "PAREN_EXPR", "CXX_FUNCTIONAL_CAST_EXPR", "CSTYLE_CAST_EXPR", "CXX_STATIC_CAST_EXPR",
 }  # fmt: skip
 # libclang's numbers of the built-in operators
-_BINARY = dict(enumerate("* / % + - << >> <=> < > <= >= == != & ^ | && ||".split(), start=3))
+_BINARY = dict(enumerate([
+    "*", "/", "%", "+", "-", "<<", ">>", "<=>", "<", ">", "<=", ">=", "==", "!=", "&", "^", "|", "&&", "||",
+], start=3))  # fmt: skip
 _ASSIGN = 22
-_COMPOUND = dict(enumerate("* / % + - << >> & ^ |".split(), start=23))
+_COMPOUND = dict(enumerate(["*", "/", "%", "+", "-", "<<", ">>", "&", "^", "|"], start=23))
 _UNARY = {1: (1, True), 2: (-1, True), 3: (1, False), 4: (-1, False), 7: "+", 8: "negate", 9: "~", 10: "!"}
 _SIGNS = {*"+-*/%&|^~!<>", "<<", ">>", "<=", ">=", "==", "!="}
 _CASTS = {"to_int", "to_uint", "to_int64", "to_uint64", "to_bool", "to_ap_int_base"}
@@ -169,27 +172,16 @@ def _of_library(declared: Any) -> bool:
 
 def _constant(node: Any, line: int) -> Expr:
     """A number that clang can work out; one with a binary point gets as many bits as it needs, so that it is exact."""
-    import ctypes
-
-    from clang import cindex
-
-    library = cindex.conf.lib
-    library.clang_Cursor_Evaluate.argtypes = [cindex.Cursor]
-    library.clang_Cursor_Evaluate.restype = ctypes.c_void_p
-    result = library.clang_Cursor_Evaluate(node)
-    kind = library.clang_EvalResult_getKind(ctypes.c_void_p(result)) if result else 0
-    if kind == 1:
-        library.clang_EvalResult_getAsLongLong.restype = ctypes.c_longlong
-        number = library.clang_EvalResult_getAsLongLong(ctypes.c_void_p(result))
+    number = evaluated(node)
+    if isinstance(number, int):
         return Expr("literal", line, format_of(node.type) or INT, (), number)
-    if kind == 2:
-        library.clang_EvalResult_getAsDouble.restype = ctypes.c_double
-        exact = Fraction(library.clang_EvalResult_getAsDouble(ctypes.c_void_p(result)))
-        fraction = exact.denominator.bit_length() - 1
-        width = max(exact.numerator.bit_length(), 1) + 1
-        return Expr("literal", line, Format(width, fraction, fixed=True), (), exact.numerator)
-    what = "float and double that change while the kernel runs" if node.kind.name != "DECL_REF_EXPR" else node.spelling
-    raise refused(line, what, "use ap_fixed")
+    if number is None:
+        changes = node.kind.name != "DECL_REF_EXPR"
+        raise refused(line, "a float or double that is no constant" if changes else node.spelling, "use ap_fixed")
+    exact = Fraction(number)
+    fraction = exact.denominator.bit_length() - 1
+    width = max(exact.numerator.bit_length(), 1) + 1
+    return Expr("literal", line, Format(width, fraction, fixed=True), (), exact.numerator)
 
 
 def _words(kind: str) -> str:

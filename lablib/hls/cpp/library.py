@@ -92,7 +92,9 @@ class Library:
         self.budget = 1e3 / clock_mhz * (1 - self.target.spare) - self.target.register
         if self.budget < 2 * self.target.lut:
             fastest = 1e3 * (1 - self.target.spare) / (self.target.register + 2 * self.target.lut)
-            raise HardwareError(f"A clock of {clock_mhz:g} MHz leaves no time for logic: {part} does {fastest:.0f} MHz.")
+            raise HardwareError(
+                f"A clock of {clock_mhz:g} MHz leaves no time for logic: {part} does {fastest:.0f} MHz."
+            )
 
     def timing(self, value: Value, latency: int | None = None, choices: int = 1) -> Timing:
         """How long an operation takes.

@@ -1,8 +1,8 @@
 """A kernel with all its schedules, and the cycles that follow from them in closed form.
 
-    block       its depth
-    loop        1 to enter + trip · (cycles of its body), or 1 + depth + II · (trip - 1) where it is pipelined
-    kernel      the sum over its regions, and 1 for `done`
+block       its depth
+loop        1 to enter + trip · (cycles of its body), or 1 + depth + II · (trip - 1) where it is pipelined
+kernel      the sum over its regions, and 1 for `done`
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leave out what no result needs: registers that nothing reads, and the loads, stores and loops that only they needed."""
+"""Leave out what no result needs: registers that nothing reads, and the loads, stores and loops only they needed."""
 
 from __future__ import annotations
 

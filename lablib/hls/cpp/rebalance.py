@@ -61,10 +61,8 @@ def _terms(value: Value, format: Format | None, inside: set[Value]) -> list[tupl
     found: list[tuple[Value, bool]] = []
     for at, each in enumerate(value.arguments):
         narrower = each.kind == "cut" and (format is None or each.data.width < format.width)
-        if each in inside and _is_sum(each) and not narrower:
-            terms = _terms(each, format, inside)
-        else:
-            terms = [(each, False)]
+        deeper = each in inside and _is_sum(each) and not narrower
+        terms = _terms(each, format, inside) if deeper else [(each, False)]
         flip = at == 1 and value.kind == "sub"
         found += [(term, negative != flip) for term, negative in terms]
     return found

@@ -87,7 +87,11 @@ def _why(plan: Plan, loop: Loop) -> str:
     if ii == resource and ii >= asked:
         uses = sum(each == key for each in schedule.graph.resources.values())
         text = f"II is {ii}: {uses} {_resource(key)} in each iteration, and there {_are(schedule.graph.limits[key])}"
-        return f"{text}; {_recurrence([schedule.graph.values[at] for at in cycle], ii)}" if ii == recurrence else f"{text}."
+        return (
+            f"{text}; {_recurrence([schedule.graph.values[at] for at in cycle], ii)}"
+            if ii == recurrence
+            else f"{text}."
+        )
     if ii == asked:
         return f"II is {ii} because the pragma asks for it."
     how = "no schedule has a lower one" if schedule.exact else "the search for a lower one was given up"

@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
-from lablib.hls.cpp.evaluate import Evaluator, Slice, root
+from itertools import pairwise
+
+from lablib.hls.cpp.evaluate import Evaluator, Slice
 from lablib.hls.cpp.formats import Format
-from lablib.hls.cpp.ir import Block as Straight
-from lablib.hls.cpp.ir import Counter, Kernel, Loop, Region, Value, Variable
+from lablib.hls.cpp.ir import Counter, Kernel, Loop, Value, Variable
 from lablib.hls.cpp.prune import prune
 from lablib.hls.cpp.refusal import refused
 from lablib.hls.cpp.scan import assigned, named_pragmas, written_names
@@ -48,8 +49,8 @@ class _Run(Evaluator):
             variable = self.bound[symbol] = self.variable(symbol.name, symbol.format, port)
             self.kernel.arrays[symbol.name] = [(variable, 0)]
             if port == "in" and symbol in changed:  # passed by value: the function's own copy
-                self.bound[symbol] = self.variable(symbol.name, symbol.format)
-                self.set(self.bound[symbol], self.get(variable))
+                own = self.bound[symbol] = self.variable(symbol.name, symbol.format)
+                self.set(own, self.get(variable))
         for pragma in function.pragmas:
             if pragma.name == "ALLOCATION":
                 kind = pragma.options.get("instances", "")
@@ -59,7 +60,9 @@ class _Run(Evaluator):
         pipelined = [each for each in function.pragmas if each.name == "PIPELINE" and "off" not in each.options]
         self.unrolling = bool(pipelined)
         if pipelined:
-            self.kernel.notes.append(f"{function.name} is pipelined as a whole: its loops are unrolled, calls do not overlap.")
+            self.kernel.notes.append(
+                f"{function.name} is pipelined as a whole: its loops are unrolled, calls do not overlap."
+            )
         result = self._body(function)
         if result is not None and function.returned is not None:
             end = self.variable("returned", function.returned, "out")
@@ -89,8 +92,9 @@ class _Run(Evaluator):
         self.pragmas = own
         result = self._body(function)
         for symbol in function.parameters:
-            if isinstance(bound[symbol], Variable) and not symbol.reference:
-                self.forget(bound[symbol])
+            place = bound[symbol]
+            if isinstance(place, Variable) and not symbol.reference:
+                self.forget(place)
         self.pragmas, self.bound = outer, kept
         return result
 
@@ -235,7 +239,7 @@ class _Run(Evaluator):
         return counters, node, int(pipeline.options.get("II", "1"))
 
     def _counter(self, node: For, values: list[int], factor: int) -> Counter:
-        steps = {after - before for before, after in zip(values, values[1:], strict=False)} or {1}
+        steps = {after - before for before, after in pairwise(values)} or {1}
         if len(steps) > 1:
             raise refused(node.line, "a loop whose index does not move in equal steps", "unroll it, or count by one")
         step, trip = steps.pop() * factor, -(-len(values) // factor)

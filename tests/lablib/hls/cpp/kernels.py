@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 HEAD = '#include "ap_int.h"\n#include "ap_fixed.h"\n'
@@ -15,13 +16,14 @@ def dot(n: int = 16, pragmas: str = "", loop: str = "#pragma HLS PIPELINE II=1")
     """A dot product; the pragmas of the function and of its loop are parameters."""
     return HEAD + (
         f"void dot(const ap_int<8> x[{n}], const ap_int<8> w[{n}], ap_int<32> &y) {{\n{pragmas}\n"
-        f"  ap_int<32> sum = 0;\n  for (int i = 0; i < {n}; i++) {{\n    {loop}\n    sum += x[i] * w[i];\n  }}\n  y = sum;\n}}\n"
+        f"  ap_int<32> sum = 0;\n  for (int i = 0; i < {n}; i++) {{\n    {loop}\n"
+        "    sum += x[i] * w[i];\n  }\n  y = sum;\n}\n"
     )
 
 
 def partitioned(*names: str, how: str) -> str:
     """ARRAY_PARTITION of several arrays."""
-    return "\n".join(f"  #pragma HLS ARRAY_PARTITION variable={name} {how}" for name in names)
+    return "".join(f"  #pragma HLS ARRAY_PARTITION variable={name} {how}\n" for name in names)
 
 
 def matmul(order: str, pragma: str = "#pragma HLS PIPELINE II=1", head: str = "") -> str:
@@ -59,7 +61,7 @@ KERNELS: dict[str, str] = {
     "matmul_kij": matmul("kij"),
     "matmul_unrolled": matmul(
         "ijk", "#pragma HLS UNROLL",
-        "  #pragma HLS ARRAY_PARTITION variable=a complete dim=2\n  #pragma HLS ARRAY_PARTITION variable=b complete dim=1\n",
+        partitioned("a", how="complete dim=2") + partitioned("b", how="complete dim=1"),
     ),
 }  # fmt: skip
 
@@ -260,8 +262,8 @@ KERNELS["max_pool"] = _kernel("""
 """)
 
 KERNELS["requantise"] = _kernel("""
-    void requantise(const ap_int<20> x[12], ap_fixed<8, 8, AP_RND_CONV, AP_SAT> y[12], ap_fixed<8, 4, AP_RND_ZERO, AP_SAT_SYM> z[12],
-                    ap_ufixed<6, 3, AP_TRN_ZERO, AP_SAT_ZERO> u[12]) {
+    void requantise(const ap_int<20> x[12], ap_fixed<8, 8, AP_RND_CONV, AP_SAT> y[12],
+                    ap_fixed<8, 4, AP_RND_ZERO, AP_SAT_SYM> z[12], ap_ufixed<6, 3, AP_TRN_ZERO, AP_SAT_ZERO> u[12]) {
       for (int i = 0; i < 12; i++) {
         #pragma HLS PIPELINE II=1
         ap_fixed<20, 12> v = x[i] >> 8;
@@ -448,6 +450,4 @@ KERNELS["not_flattened"] = _kernel("""
 
 def top_of(source: str) -> str:
     """The function defined last."""
-    import re
-
     return re.findall(r"^(?:\w[\w<>, ]*\s)+(\w+)\(", source, re.MULTILINE)[-1]

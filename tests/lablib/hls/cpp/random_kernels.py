@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from tests.lablib.hls.cpp.kernels import HEAD
 
 _INTEGERS = ["ap_int<8>", "ap_uint<5>", "ap_int<13>", "ap_uint<16>", "int", "short", "unsigned char", "bool"]
 _MODES = ["", ", AP_RND, AP_SAT", ", AP_TRN_ZERO, AP_SAT_ZERO", ", AP_RND_CONV, AP_SAT_SYM", ", AP_RND_INF",
           ", AP_RND_MIN_INF, AP_SAT", ", AP_RND_ZERO, AP_WRAP", ", AP_TRN, AP_SAT"]  # fmt: skip
 _FIXED = ["ap_fixed<12, 5", "ap_fixed<8, 8", "ap_ufixed<9, 3", "ap_fixed<16, 2"]
+_PRAGMAS = [
+    "", "PIPELINE", "PIPELINE II=1", "PIPELINE II=2", "UNROLL", "UNROLL factor=2", "UNROLL factor=3",
+    "PIPELINE II=1\n    #pragma HLS UNROLL factor=2", "PIPELINE off",
+]  # fmt: skip
 
 
 @dataclass
@@ -150,7 +155,8 @@ def _expression(scope: Scope, depth: int) -> str:
     if choice == 5:
         return f"(ap_int<12>({left}) {scope.pick(['<<', '>>'])} {scope.number(0, 5)})"
     if choice == 6:
-        return f"(({left} {scope.pick(['<', '>', '<=', '>=', '==', '!='])} {right}) ? {_cast(kind, left)} : {_cast(kind, right)})"
+        sign = scope.pick(["<", ">", "<=", ">=", "==", "!="])
+        return f"(({left} {sign} {right}) ? {_cast(kind, left)} : {_cast(kind, right)})"
     if choice == 7:
         return f"std::{scope.pick(['min', 'max'])}({_cast('int', left)}, {_cast('int', right)})"
     if choice == 8:
@@ -185,9 +191,10 @@ def _loop(scope: Scope, depth: int) -> list[str]:
     first, step = scope.number(0, 3), scope.pick(["1", "1", "2", "-1"])
     last = first + int(step) * (trip - 1)
     first, last = (first - min(last, 0), last - min(last, 0))
-    head = f"  for (int {name} = {first}; {name} {'<' if int(step) > 0 else '>'} {last + (1 if int(step) > 0 else -1)}; {name} += {step}) {{\n"
-    pragma = scope.pick(["", "PIPELINE", "PIPELINE II=1", "PIPELINE II=2", "UNROLL", "UNROLL factor=2", "UNROLL factor=3",
-                         "PIPELINE II=1\n    #pragma HLS UNROLL factor=2", "PIPELINE off"])  # fmt: skip
+    up = int(step) > 0
+    bound = f"{name} {'<' if up else '>'} {last + (1 if up else -1)}"
+    head = f"  for (int {name} = {first}; {bound}; {name} += {step}) {{\n"
+    pragma = scope.pick(_PRAGMAS)
     scope.indices[name] = (min(first, last), max(first, last))
     inner = scope.number(0, 2) if depth < 2 and "factor" not in pragma else 0
     before = _statements(scope, 1) if inner != 2 else []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 
 import pytest
-from tests.lablib.hls.cpp.kernels import KERNELS, dot, partitioned, top_of
-from tests.lablib.hls.cpp.together import mismatches
 
 from lablib.hls.cpp.design import Hardware, hardware
 from lablib.hls.cpp.report import loop_reports, multipliers
+from tests.lablib.hls.cpp.kernels import KERNELS, dot, partitioned, top_of
+from tests.lablib.hls.cpp.together import mismatches
 
 PARTS = (1, 2, 4, 8)
 LIMITS = (1, 2, 4, 8)

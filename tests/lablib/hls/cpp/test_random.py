@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from lablib.hls.cpp.design import hardware
 from tests.lablib.hls.cpp.random_kernels import drawn
 from tests.lablib.hls.cpp.together import mismatches
-
-from lablib.hls.cpp.design import hardware
 
 COUNT = 20
 

@@ -75,6 +75,8 @@ def test_ports_and_recurrences_bound_ii() -> None:
 
 
 def test_a_port_is_taken_once_a_cycle() -> None:
-    graph = Graph([store() for _ in range(4)], [Timing(0, 0.0)] * 4, [Edge(0, 3, 1)], {at: ("a",) for at in range(4)}, {("a",): 1})
+    graph = Graph(
+        [store() for _ in range(4)], [Timing(0, 0.0)] * 4, [Edge(0, 3, 1)], {at: ("a",) for at in range(4)}, {("a",): 1}
+    )
     assert sorted(straight(graph).cycles) == [0, 1, 2, 3]
     assert straight(graph).depth == 4
