@@ -14,11 +14,11 @@ from collections import Counter as Count
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from lablib.hls.cpp.graph import Edge, Graph
+from lablib.hls.cpp.graph import Graph
 
 __all__ = ["Schedule", "modulo", "recurrence", "resource_bound", "straight"]
 
-_MOST_STEPS = 4000
+_MOST_STEPS = 300
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,7 @@ class _Search:
         for edge in graph.edges:
             if ii is not None or edge.distance == 0:
                 self.users[edge.before].append((edge.after, edge.latency - (ii or 0) * edge.distance))
-        self.limit = sum(max(each.latency, 0) for each in _longest(graph.edges)) + (ii or 1) * (
-            len(graph.resources) + 1
-        )
+        self.first: list[int] = []
         self.slots: dict[int, int] = {}
         self.steps = 0
         self.height = self._heights()
@@ -137,9 +135,12 @@ class _Search:
 
     def run(self) -> tuple[list[int] | None, bool]:
         """The cycles, and whether a failure is certain."""
-        times = self._pushed([0] * len(self.graph.values), list(range(len(self.graph.values))))
-        if times is None:
+        zero = [0] * len(self.graph.values)
+        if self.ii is not None and _positive_cycle(self.graph, self.ii):
             return None, True
+        times = self._pushed(zero, list(range(len(zero))))
+        assert times is not None
+        self.first = list(times)
         return self._place(times)
 
     def _place(self, first: list[int]) -> tuple[list[int] | None, bool]:
@@ -189,8 +190,11 @@ class _Search:
         return None
 
     def _candidates(self, at: int, times: list[int]) -> list[int]:
-        """Cycles to try: one for each slot. Later ones of the same slot only make everything later."""
-        return [times[at] + more for more in range(self.ii or 1)]
+        """Cycles to try: one for each slot, since later ones of the same slot only make everything later.
+
+        The first operation needs only one: a schedule that is moved as a whole remains a schedule.
+        """
+        return [times[at] + more for more in range(self.ii if self.ii and self.slots else 1)]
 
     def _next(self, times: list[int]) -> int | None:
         """The earliest operation that has no slot yet, and of those the one before the longest path."""
@@ -211,19 +215,11 @@ class _Search:
                     if self.ii is None:
                         return None
                     earliest += (self.slots[user] - earliest) % self.ii
-                if earliest > self.limit:
+                # A slot delays what follows by less than II: what is later than all slots together waits for itself.
+                if self.first and earliest > self.first[user] + (self.ii or earliest) * len(self.slots):
                     return None
                 times[user] = earliest
                 if user not in queued:
                     queued.add(user)
                     heappush(waiting, user)
         return times
-
-
-def _longest(edges: list[Edge]) -> list[Edge]:
-    """One edge for each operation: the longest one that leaves it."""
-    longest: dict[int, Edge] = {}
-    for edge in edges:
-        if edge.before not in longest or edge.latency > longest[edge.before].latency:
-            longest[edge.before] = edge
-    return list(longest.values())
