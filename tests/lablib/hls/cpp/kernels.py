@@ -448,6 +448,26 @@ KERNELS["not_flattened"] = _kernel("""
 """)
 
 
+ROUNDINGS = ["AP_TRN", "AP_TRN_ZERO", "AP_RND", "AP_RND_INF", "AP_RND_ZERO", "AP_RND_MIN_INF", "AP_RND_CONV"]
+OVERFLOWS = ["AP_WRAP", "AP_SAT", "AP_SAT_ZERO", "AP_SAT_SYM"]
+
+
+def _modes() -> str:
+    """Each rounding with each overflow, signed and unsigned."""
+    places = [
+        (f"{sign}_{rounding}_{overflow}", f"ap_{sign}fixed<7, 4, {rounding}, {overflow}>")
+        for sign in ("", "u")
+        for rounding in ROUNDINGS
+        for overflow in OVERFLOWS
+    ]
+    declared = ", ".join(f"{kind} &y{name}" for name, kind in places)
+    assigned = "\n".join(f"  y{name} = x;" for name, _ in places)
+    return f"{HEAD}void modes(ap_fixed<11, 6> x, {declared}) {{\n{assigned}\n}}\n"
+
+
+KERNELS["modes"] = _modes()
+
+
 def top_of(source: str) -> str:
     """The function defined last."""
     return re.findall(r"^(?:\w[\w<>, ]*\s)+(\w+)\(", source, re.MULTILINE)[-1]
