@@ -117,4 +117,4 @@ class _Around:
 
 
 def _name(module: str) -> str:
-    return module.split(maxsplit=2)[1]
+    return re.findall(r"^module (\w+)", module, re.MULTILINE)[0]

@@ -28,6 +28,10 @@ def literal(number: int) -> str:
     return f"-{bits}'sd{-number}" if number < 0 else f"{bits}'sd{number}"
 
 
+# Each wire is as wide as its range, so that an assignment may drop bits that are copies of the sign.
+_LINT = "/* verilator lint_off WIDTHTRUNC */ /* verilator lint_off WIDTHEXPAND */"
+
+
 class _Module:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.kernel = plan, plan.kernel
@@ -52,7 +56,7 @@ class _Module:
         for variable in self.kernel.variables:
             self._variable(variable, ports)
         wires, steps = control(self.plan)
-        head = f"module {self.kernel.name} (\n  " + ",\n  ".join(ports) + "\n);\n"
+        head = f"{_LINT}\nmodule {self.kernel.name} (\n  " + ",\n  ".join(ports) + "\n);\n"
         body = [*self._declared(), *wires, *self.lines, "always @(posedge clk) begin", *self.clocked, *steps, "end"]
         return head + "\n".join(f"  {line}" for line in body) + "\nendmodule\n"
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import pytest
 
 from lablib.hls.cpp.design import Hardware, hardware
 from lablib.hls.cpp.report import loop_reports, multipliers
+from lablib.hls.designs.conv2d import conv2d
+from lablib.hls.designs.dense import DenseLayer
+from lablib.hls.designs.dense_serial import dense_serial
+from lablib.hls.designs.softmax import softmax
+from lablib.hls.designs.systolic import systolic
 from tests.lablib.hls.cpp.kernels import KERNELS, dot, partitioned, top_of
 from tests.lablib.hls.cpp.together import mismatches
 
@@ -33,8 +39,15 @@ def compiled(name: str) -> Hardware:
     return hardware(source, top_of(source))
 
 
+DESIGNS = {
+    "design dense_serial": dense_serial(DenseLayer(np.arange(32).reshape(4, 8) - 16)),
+    "design systolic": systolic(3, 4),
+    "design softmax": softmax(6),
+    "design conv2d": conv2d(np.arange(9).reshape(3, 3) - 4, 6, 7),
+}
 SOURCES = {
     **KERNELS,
+    **{name: design.source for name, design in DESIGNS.items()},
     **{f"shared {limit}": shared(limit) for limit in LIMITS},
     **{f"banked {banks}": banked(banks) for banks in PARTS},
 }
