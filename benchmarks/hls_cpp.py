@@ -46,7 +46,7 @@ def random_kernels(first: int, last: int) -> int:
         found, runs = mismatches(designs)
         loops = sum(len(run.ii) for run in runs)
         print(
-            f"seed {seed}: {len(designs)} kernels with {loops} pipelined loops, {refused} refused, {len(found)} differ; "
+            f"seed {seed}: {len(designs)} kernels, {loops} pipelined loops, {refused} refused, {len(found)} differ; "
             f"{(compiled - began) / len(designs):.2f} s a kernel to compile, "
             f"{time.perf_counter() - compiled:.0f} s to build and run",
             flush=True,
