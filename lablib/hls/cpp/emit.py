@@ -38,6 +38,7 @@ class _Module:
         self.lines: list[str] = []
         self.clocked: list[str] = []
         self.names: dict[Value, str] = {}
+        self.ready: dict[Value, int] = {}
         self.copies: dict[tuple[Value, int], str] = {}
         self.reads: dict[Memory, list[tuple[str, str]]] = {}
         self.writes: dict[Memory, list[tuple[str, str, str]]] = {}
@@ -64,37 +65,31 @@ class _Module:
         return [f"reg {span(each.format.width)}{each.name};" for each in self.kernel.variables if not each.port]
 
     def _block(self, block: Block) -> None:
-        schedule = self.plan.schedules[block]
+        schedule, loop = self.plan.schedules[block], self.plan.owner.get(block)
         self.lines.append(f"// {block.name}: {schedule.depth} cycles")
-        for number, value in enumerate(schedule.graph.values):
-            self.names[value] = f"{block.name}_{value.kind}{number}"
-        cycles = dict(zip(schedule.graph.values, schedule.cycles, strict=True))
-        puts = {value.data: cycles[value] for value in cycles if value.kind == "put"}
-        loop = self.plan.owner.get(block)
+        graph, cycles = schedule.graph, schedule.cycles
+        puts = {value.data: cycle for value, cycle in zip(graph.values, cycles, strict=True) if value.kind == "put"}
         puts |= {each.variable: 0 for each in loop.counters} if loop else {}
-        for number, value in enumerate(schedule.graph.values):
-            timing, cycle = schedule.graph.timing[number], schedule.cycles[number]
-            self.now = (block, cycles, puts, schedule.ii if loop else None)
-            self._value(value, cycle, timing.latency, f"{block.name}_v[{cycle}]")
+        self.name, self.ii = block.name, schedule.ii if loop else None
+        for number, (value, timing) in enumerate(zip(graph.values, graph.timing, strict=True)):
+            self.names[value] = f"{block.name}_{value.kind}{number}"
+            self.ready[value] = cycles[number] + timing.latency
+            if value.kind == "get":  # a register holds its value until it is overwritten
+                self.ready[value] = puts.get(value.data, schedule.depth)
+        for number, (value, timing) in enumerate(zip(graph.values, graph.timing, strict=True)):
+            self._value(value, cycles[number], timing.latency, f"{block.name}_v[{cycles[number]}]")
 
     def _use(self, value: Value, cycle: int) -> str:
         """The name of a value in a cycle of the block."""
-        block, cycles, puts, ii = self.now
         if value.kind == "const":
             return literal(value.data)
-        name = self.names[value]
-        schedule = self.plan.schedules[block]
-        ready = cycles[value] + schedule.graph.timing[schedule.graph.values.index(value)].latency
-        if value.kind == "get":
-            if value.data not in puts:
-                return name
-            ready = puts[value.data]
+        name, ready, ii = self.names[value], self.ready[value], self.ii
         count = 0 if cycle <= ready else 1 if ii is None else -(-(cycle - ready) // ii)
         for copy in range(1, count + 1):
             if (value, copy) not in self.copies:
                 held = self.copies[value, copy] = f"{name}_{copy}"
                 source = name if copy == 1 else f"{name}_{copy - 1}"
-                when = "" if ii == 1 else f"if ({block.name}_v[{ready + (copy - 1) * (ii or 0)}]) "
+                when = "" if ii == 1 else f"if ({self.name}_v[{ready + (copy - 1) * (ii or 0)}]) "
                 self.lines.append(f"reg signed {span(value.bits)}{held};")
                 self.clocked.append(f"  {when}{held} <= {source};")
         return self.copies[value, count] if count else name

@@ -11,7 +11,7 @@ from collections import Counter as Count
 
 from lablib.hls.cpp.arithmetic import Arithmetic
 from lablib.hls.cpp.formats import Format
-from lablib.hls.cpp.ir import Block, Value, reached
+from lablib.hls.cpp.ir import Block, Value, Variable, reached
 
 __all__ = ["rebalance"]
 
@@ -37,11 +37,17 @@ def rebalance(block: Block, ops: Arithmetic) -> None:
         new[value] = made
         if value in block.bound:
             block.bound[made] = block.bound[value]
-        for each in reached([made]):
-            if each not in depth:
-                depth[each] = max((depth[one] for one in each.arguments), default=0) + _LEVELS.get(each.kind, 0)
+        _measure(made, depth)
     block.accesses = [new[each] for each in block.accesses]
     block.puts = [new[each] for each in block.puts]
+
+
+def _measure(value: Value, depth: dict[Value, int]) -> int:
+    """Levels of logic up to a value; `depth` keeps those that are known."""
+    if value not in depth:
+        levels = [_measure(each, depth) for each in value.arguments]
+        depth[value] = max(levels, default=0) + _LEVELS.get(value.kind, 0)
+    return depth[value]
 
 
 def _is_sum(value: Value) -> bool:
@@ -69,13 +75,17 @@ def _terms(value: Value, format: Format | None, inside: set[Value]) -> list[tupl
 
 
 def _tree(
-    ops: Arithmetic, terms: list[tuple[Value, bool]], format: Format | None, depth: dict[Value, int], carried: set
+    ops: Arithmetic,
+    terms: list[tuple[Value, bool]],
+    format: Format | None,
+    depth: dict[Value, int],
+    carried: set[Variable],
 ) -> Value:
     """The sum, those that are there first added first."""
+    late = _late([term for term, _ in terms], carried)
 
     def ready(term: Value) -> int:
-        late = any(each.kind == "get" and each.data in carried for each in reached([term]))
-        return 1000 + depth[term] if late else depth[term]
+        return depth[term] + 1000 * (term in late)
 
     heap = [(ready(term), at, term, negative) for at, (term, negative) in enumerate(terms)]
     heapq.heapify(heap)
@@ -91,6 +101,15 @@ def _tree(
     _, _, total, negative = heap[0]
     total = ops.sub(ops.const(0), total) if negative else total
     return total if format is None else ops.cut(total, format)
+
+
+def _late(terms: list[Value], carried: set[Variable]) -> set[Value]:
+    """The terms that depend on what the block itself leaves for the next iteration."""
+    late: set[Value] = set()
+    for value in reached(terms):
+        if (value.kind == "get" and value.data in carried) or any(each in late for each in value.arguments):
+            late.add(value)
+    return late
 
 
 def _again(ops: Arithmetic, value: Value, arguments: tuple[Value, ...]) -> Value:
