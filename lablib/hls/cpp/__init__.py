@@ -21,7 +21,7 @@ The source is the one that `lablib.hls.csim` runs, and the Verilog gives the sam
     rebalance, prune             sums in pairs; what no result needs goes
     library, graph, schedule     delays, what waits for what, a cycle for each operation
     bind, emit, units, control   shared units, wires and registers, one token that goes from region to region
-    plan, report, chart          cycles in closed form; why II is not 1; the schedule as a chart
+    plan, report, area, chart    cycles in closed form; why II is not 1; what it takes; the schedule as a chart
     bench, design                the RTL in Verilator; all of it in one call
 
 A kernel is a sequence of regions (`ir`): a block of operations that is scheduled as one, or a loop of regions. Regions

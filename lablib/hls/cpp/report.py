@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lablib.hls.cpp.bind import bind
+from lablib.hls.cpp.area import area, multipliers
 from lablib.hls.cpp.ir import Block, Loop, Memory, Region, Value, Variable, loops
-from lablib.hls.cpp.library import is_product
 from lablib.hls.cpp.plan import Plan
 from lablib.hls.cpp.schedule import resource_bound
-from lablib.hls.report import Report, Resources
+from lablib.hls.report import Report
 
 __all__ = ["LoopReport", "loop_reports", "report_of", "table"]
-
-_BRAM_BITS = 4096
-_LEAST_BRAM_BITS = 512  # a smaller memory becomes look-up tables or flip-flops
 
 
 @dataclass(frozen=True)
@@ -137,33 +133,17 @@ def report_of(plan: Plan) -> Report:
             notes.append(f"Line {each.line}: {each.why}")
     return Report(
         plan.kernel.name, "lablib.hls.cpp", plan.library.target.name, latency_cycles=plan.latency,
-        ii=float(plan.interval), clock_mhz=plan.library.clock_mhz, resources=_resources(plan), estimated=True,
+        ii=float(plan.interval), clock_mhz=plan.library.clock_mhz, resources=area(plan), estimated=True,
         notes=tuple(notes),
     )  # fmt: skip
 
 
-def _resources(plan: Plan) -> Resources:
-    """Multipliers and block RAMs; look-up tables are counted by `lablib.hls.synth`."""
-    memories = [each for each in plan.kernel.memories if not each.port]
-    bits = [each.depth * each.format.width for each in memories]
-    rams = sum(-(-one // _BRAM_BITS) for one in bits if one >= _LEAST_BRAM_BITS)
-    return Resources(dsp=multipliers(plan) if plan.library.target.multiplier else 0, bram=rams)
-
-
-def multipliers(plan: Plan) -> int:
-    """Products of two values that change, after sharing."""
-    binding = bind(plan)
-    shared = {name for name, shape in binding.shape.items() if shape[0] == "mul"}
-    values = {value for schedule in plan.schedules.values() for value in schedule.graph.values}
-    return len(shared) + sum(is_product(value) and value not in binding.unit for value in values)
-
-
 def table(plan: Plan) -> str:
     """The report as text."""
-    target, kernel = plan.library.target, plan.kernel
+    target, kernel, used = plan.library.target, plan.kernel, area(plan)
     lines = [
         f"{kernel.name} on {target.name}, clock {plan.library.clock_mhz:g} MHz ({1e3 / plan.library.clock_mhz:.2f} ns)",
-        f"latency {plan.latency} cycles, interval {plan.interval}; "
+        f"latency {plan.latency} cycles, interval {plan.interval}; about {used.lut} LUT, {used.bram} BRAM, "
         f"{_plural(multipliers(plan), 'multiplier')}, {_plural(len(kernel.memories), 'memory')}, "
         f"{_plural(len(list(loops(kernel.regions))), 'loop')}",
         "",
