@@ -163,7 +163,8 @@ def measure(calls: Sequence[tuple[Hardware, Sequence[Any], dict[str, Any]]]) -> 
             raw = _raw(given.get(parameter), format, (1 if runs is None else runs, len(places)))
             inputs[f"k{number}_in_{parameter}"] = raw
             elements[f"k{number}_out_{parameter}"] = f"{'s' if format.signed else 'u'}{format.width}"
-    run = rtlsim(bench(kernels, modules), TOP, inputs, elements=elements)
+    patience = 1000 + max(design.plan.latency for design, _, _ in calls)
+    run = rtlsim(bench(kernels, modules), TOP, inputs, elements=elements, idle_cycles=patience)
     return [_measured(design, f"k{number}", run) for number, (design, _, _) in enumerate(calls)]
 
 

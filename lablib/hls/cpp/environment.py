@@ -6,6 +6,8 @@ into registers (`put`), and the next block reads it from there (`get`); constant
 
 from __future__ import annotations
 
+import re
+
 from lablib.hls.cpp.arithmetic import Arithmetic
 from lablib.hls.cpp.arrays import Array, cuts_of
 from lablib.hls.cpp.formats import Format
@@ -60,13 +62,14 @@ class Environment:
 
     def variable(self, name: str, format: Format, port: str = "") -> Variable:
         """A new variable."""
-        made = Variable(self._unique(name), format, port)
+        made = Variable(self.unique(name), format, port)
         self.kernel.variables.append(made)
         return made
 
-    def _unique(self, name: str) -> str:
+    def unique(self, name: str) -> str:
+        """A name that nothing in the Verilog has yet."""
         number, made = 0, name
-        while made in self._names:
+        while made in self._names or re.fullmatch(r"[bl]\d+(_\w*)?|(mul|add|sub)_\w+", made):
             number += 1
             made = f"{name}_v{number}"
         self._names.add(made)
@@ -77,7 +80,7 @@ class Environment:
         contents: tuple[int, ...] | None = None, port: str = "",
     ) -> Array:  # fmt: skip
         """A new array with its banks."""
-        unique = self._unique(name)
+        unique = self.unique(name)
         made = Array(unique, format, shape, cuts_of(shape, pragmas), contents)
         several = list(made.banks())
         if made.in_registers and contents is None and len(several) > _MOST_REGISTERS:

@@ -6,42 +6,21 @@ the type that clang has for it.
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
 
-from lablib.hls.cpp.arrays import Array
-from lablib.hls.cpp.environment import Environment
 from lablib.hls.cpp.formats import Format
-from lablib.hls.cpp.ir import Value, Variable
+from lablib.hls.cpp.ir import Value
+from lablib.hls.cpp.places import Places
 from lablib.hls.cpp.refusal import refused
-from lablib.hls.cpp.tree import Expr, Pragma, Symbol
+from lablib.hls.cpp.tree import Expr
 
-__all__ = ["Evaluator", "Slice", "root"]
+__all__ = ["Evaluator"]
 
 _LOGIC = {"&": "and", "|": "or", "^": "xor", "&&": "and", "||": "or"}
 
 
-class Slice:
-    """An array, or the part of it that is left after some indices."""
-
-    def __init__(self, array: Array, indices: tuple[Value, ...] = ()) -> None:
-        self.array, self.indices = array, indices
-
-
-class Evaluator(Environment):
-    """An environment in which expressions have values.
-
-    Attributes
-    ----------
-    bound
-        What each symbol stands for: a variable, a part of an array, or a value.
-    pragmas
-        ARRAY_PARTITION and BIND_OP by the name of their variable.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.bound: dict[Symbol, Variable | Slice | Value] = {}
-        self.pragmas: dict[tuple[str, str], list[Pragma]] = {}
+class Evaluator(Places):
+    """An environment in which expressions have values."""
 
     def value(self, node: Expr) -> Value:
         """The value of an expression in its own format."""
@@ -50,7 +29,7 @@ class Evaluator(Environment):
         if kind == "literal":
             return self.ops.const(node.data)
         if kind in ("name", "element"):
-            return self._read(node)
+            return self.content(node)
         if kind == "bit":
             value, position = (self.value(each) for each in node.operands)
             return self.ops.logic("and", self._shifted(value, position, False, Format(value.bits)), self.ops.const(1))
@@ -66,22 +45,15 @@ class Evaluator(Environment):
         if format is None:
             raise refused(node.line, "a value that is no number", "use numbers and arrays of numbers")
         if kind == "cast":
-            return self._cast(node.operands[0], format)
+            return self.cast(node.operands[0], format)
         if kind == "choice":
             condition, then, otherwise = node.operands
-            return self.ops.mux(self.value(condition), self._cast(then, format), self._cast(otherwise, format))
+            return self.ops.mux(self.value(condition), self.cast(then, format), self.cast(otherwise, format))
         return self.operator(kind, node.operands, format, node.line)
 
+    @abstractmethod
     def call(self, node: Expr) -> Value | None:
-        """What a call returns, and does."""
-        raise NotImplementedError
-
-    def _cast(self, node: Expr, format: Format) -> Value:
-        value = self.value(node)
-        if node.format is None or node.format == format:
-            return value
-        truncate = node.format.fixed and not format.fixed
-        return self.ops.convert(value, node.format.fraction, format, truncate)
+        """What a call returns, after it has done what it does."""
 
     def operator(self, sign: str, operands: tuple[Expr, ...], format: Format, line: int) -> Value:
         """An operator's result."""
@@ -166,7 +138,7 @@ class Evaluator(Environment):
         if node.data:
             result = self.operator(node.data, (target, source), format, node.line)
         else:
-            result = self._cast(source, format)
+            result = self.cast(source, format)
         self.ops.line = node.line
         self._store(target, result)
         return result
@@ -182,94 +154,4 @@ class Evaluator(Environment):
             bit = self._shifted(value, at, True, wide)
             changed = self.ops.logic("or", self.ops.logic("and", before, hole), bit)
             return self._store(whole, self.ops.cut(changed, format))
-        place = self.place(target)
-        self.bind_operation(root(target), value)
-        if isinstance(place, Variable):
-            self.set(place, value)
-        elif isinstance(place, Slice):
-            self.write(place.array, list(place.indices), value)
-        else:
-            raise refused(target.line, "an assignment to a constant", "declare it without const")
-        return None
-
-    def bind_operation(self, symbol: Symbol, value: Value) -> None:
-        """Let the BIND_OP pragmas of the variable that is assigned act on the operation that made the value."""
-        for pragma in self.pragmas.get(("BIND_OP", symbol.name), []):
-            made = value
-            while made.kind in ("cut", "shl", "shr", "mux") and pragma.options.get("op") != made.kind:
-                made = made.arguments[-1]
-            if made.kind == pragma.options.get("op"):
-                latency = pragma.options.get("latency")
-                implementation = pragma.options.get("impl", "")
-                self.block.bound[made] = (None if latency is None else int(latency), implementation)
-
-    def place(self, node: Expr) -> Variable | Slice | Value:
-        """What a name or an element stands for."""
-        if node.kind == "element":
-            inner = self.place(node.operands[0])
-            if isinstance(inner, Slice):
-                return Slice(inner.array, (*inner.indices, self.value(node.operands[1])))
-            raise refused(node.line, "an index into a number", "index arrays")
-        if node.kind != "name":
-            raise refused(node.line, "an assignment to a result", "assign to a variable or to an element")
-        if node.data not in self.bound:
-            self.declare(node.data)
-        return self.bound[node.data]
-
-    def _read(self, node: Expr) -> Value:
-        place = self.place(node)
-        self.ops.line = node.line
-        if isinstance(place, Variable):
-            return self.get(place)
-        if isinstance(place, Value):
-            return place
-        if len(place.indices) != len(place.array.shape):
-            raise refused(node.line, f"{place.array.name} as a whole", "give it an index for each of its dimensions")
-        return self.read(place.array, list(place.indices))
-
-    def declare(self, symbol: Symbol) -> None:
-        """Begin a variable or an array."""
-        self.ops.line = symbol.line
-        partition = self.pragmas.get(("ARRAY_PARTITION", symbol.name), [])
-        if not symbol.shape:
-            value = None if symbol.initial is None else self._cast(symbol.initial, symbol.format)
-            if symbol.constant and value is not None and value.kind == "const":
-                self.bound[symbol] = value
-                return
-            variable = self.bound[symbol] = self.variable(symbol.name, symbol.format)
-            if value is not None:
-                self.bind_operation(symbol, value)
-                self.set(variable, value)
-            return
-        values = None if symbol.initial is None else self._listed(symbol, symbol.initial, symbol.shape)
-        if values is not None and all(value.kind == "const" for value in values) and symbol.constant:
-            contents = tuple(value.data for value in values)
-            self.bound[symbol] = Slice(self.array(symbol.name, symbol.format, symbol.shape, partition, contents))
-            return
-        array = self.array(symbol.name, symbol.format, symbol.shape, partition)
-        self.bound[symbol] = Slice(array)
-        if values is not None and not array.in_registers:
-            what = f"the initial values of {symbol.name}, which lies in a memory,"
-            raise refused(symbol.line, what, "fill it in a loop, or partition it completely")
-        for (bank, _), value in zip(array.elements(), values or [], strict=False):
-            self.set(array.registers[bank], value)
-
-    def _listed(self, symbol: Symbol, initial: Any, shape: tuple[int, ...]) -> list[Value]:
-        """Initial values in the order of C."""
-        if not shape:
-            return [self._cast(initial[0] if isinstance(initial, list) else initial, symbol.format)]
-        if not isinstance(initial, list):
-            raise refused(symbol.line, f"the start of the array {symbol.name}", "write its values in braces")
-        if len(initial) != shape[0]:  # ap_int leaves undefined what is left out
-            what = f"{len(initial)} values for {shape[0]} elements of {symbol.name}"
-            raise refused(symbol.line, what, "write all of them, or fill the array in a loop")
-        return [value for each in initial for value in self._listed(symbol, each, shape[1:])]
-
-
-def root(node: Expr) -> Symbol:
-    """The symbol of which an expression is a part."""
-    while not isinstance(node.data, Symbol):
-        if node.kind not in ("element", "bit", "cast"):
-            raise refused(node.line, "an assignment to a result", "assign to a variable or to an element")
-        node = node.operands[0]
-    return node.data
+        return self.keep(target, value)

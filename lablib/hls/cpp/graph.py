@@ -92,9 +92,10 @@ def graph_of(block: Block, library: Library, limits: dict[str, int], loop: Loop 
 
 def _latency(value: Value, block: Block, library: Library, limits: dict[str, int]) -> int:
     """Cycles of an operation: what BIND_OP says, or what the clock needs; what is shared has a register behind it."""
-    asked = block.bound.get(value, (None, ""))[0]
+    asked, implementation = block.bound.get(value, (None, ""))
+    library.check(value, implementation)
     found = library.timing(value).latency if asked is None else asked
-    return max(found, 1) if value.kind in limits and value.kind != "mul" else found
+    return max(found, 1) if value.kind in limits and (value.kind != "mul" or is_product(value)) else found
 
 
 def _resource(value: Value, latency: int, limits: dict[str, int], ii: int) -> tuple[object, ...]:

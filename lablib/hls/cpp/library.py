@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lablib.hls.cpp.ir import Value
+from lablib.hls.cpp.refusal import refused
 from lablib.hls.errors import HardwareError
 
 __all__ = ["TARGETS", "Library", "Target", "Timing", "is_product"]
@@ -94,6 +95,16 @@ class Library:
             fastest = 1e3 * (1 - self.target.spare) / (self.target.register + 2 * self.target.lut)
             raise HardwareError(
                 f"A clock of {clock_mhz:g} MHz leaves no time for logic: {part} does {fastest:.0f} MHz."
+            )
+
+    def check(self, value: Value, implementation: str) -> None:
+        """Refuse an implementation of BIND_OP that the part does not have."""
+        hard = is_product(value) and self.target.multiplier > 0
+        if implementation not in ("", "dsp" if hard else "fabric"):
+            raise refused(
+                value.line,
+                f"BIND_OP op={value.kind} impl={implementation} on {self.target.name}",
+                f"write impl={'dsp' if hard else 'fabric'}, which is what it gets",
             )
 
     def timing(self, value: Value, latency: int | None = None, choices: int = 1) -> Timing:

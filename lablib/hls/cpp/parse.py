@@ -205,6 +205,12 @@ class _Parser:
         index.initial = None
         condition, step = self.expressions.read(parts[1]), self.expressions.read(parts[2])
         braces = parts[3].kind.name == "COMPOUND_STMT"
+        inside = [
+            each for offset, each in self.pragmas if parts[3].extent.start.offset > offset > node.extent.start.offset
+        ]
+        if inside:
+            where = "write it as the first line inside the loop's braces"
+            raise refused(inside[0].line, f"{inside[0].name} between a loop's head and its body", where)
         pragmas = self._pragmas(parts[3], in_loop=True) if braces else ()
         return For(line, index, first, condition, step, self._one(parts[3]), label or f"line {line}", pragmas)
 

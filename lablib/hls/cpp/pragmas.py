@@ -14,7 +14,7 @@ __all__ = ["IGNORED", "check", "pragmas_of"]
 
 _OPTIONS = {
     "PIPELINE": {"II", "off", "style"},
-    "UNROLL": {"factor", "skip_exit_check", "off"},
+    "UNROLL": {"factor", "skip_exit_check"},
     "ARRAY_PARTITION": {"variable", "type", "factor", "dim", "complete", "cyclic", "block"},
     "BIND_OP": {"variable", "op", "impl", "latency"},
     "ALLOCATION": {"operation", "instances", "limit"},
@@ -72,6 +72,8 @@ def check(pragma: Pragma, in_loop: bool) -> None:
     if unknown:
         known = ", ".join(sorted(_OPTIONS[pragma.name]))
         raise refused(pragma.line, f"{pragma.name} with the option {sorted(unknown)[0]}", f"use one of {known}")
+    if pragma.name == "ALLOCATION" and in_loop:
+        raise refused(pragma.line, "ALLOCATION inside a loop", "write it in the function, outside of its loops")
     if pragma.name in _OF_LOOPS and not in_loop:
         where = "write it as the first line inside the loop's braces"
         raise refused(pragma.line, f"{pragma.name} outside of a loop", where)

@@ -82,8 +82,8 @@ def named_pragmas(function: Function) -> dict[tuple[str, str], list[Pragma]]:
         There is no such variable, or a pragma lacks an option.
     """
     loops = [each for each in statements(function.body) if isinstance(each, For)]
-    known = {symbol.name for symbol in function.parameters}
-    known |= {each.symbol.name for each in statements(function.body) if isinstance(each, Declare)}
+    known = {symbol.name: symbol for symbol in function.parameters}
+    known |= {each.symbol.name: each.symbol for each in statements(function.body) if isinstance(each, Declare)}
     found: dict[tuple[str, str], list[Pragma]] = {}
     for pragma in [*function.pragmas, *(each for loop in loops for each in loop.pragmas)]:
         if pragma.name in ("ARRAY_PARTITION", "BIND_OP"):
@@ -92,11 +92,13 @@ def named_pragmas(function: Function) -> dict[tuple[str, str], list[Pragma]]:
     return found
 
 
-def _check(pragma: Pragma, function: Function, known: set[str]) -> None:
+def _check(pragma: Pragma, function: Function, known: dict[str, Symbol]) -> None:
     variable = pragma.options.get("variable", "")
     if variable not in known:
         what = f"{pragma.name} of {variable or 'no variable'}"
         raise refused(pragma.line, what, f"name a variable of {function.name}: {', '.join(sorted(known))}")
+    if pragma.name == "ARRAY_PARTITION" and not known[variable].shape:
+        raise refused(pragma.line, f"ARRAY_PARTITION of the number {variable}", "name an array")
     if pragma.name == "BIND_OP" and pragma.options.get("op") not in _OPERATIONS:
         raise _operation(pragma)
 

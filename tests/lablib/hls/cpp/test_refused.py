@@ -36,6 +36,12 @@ REFUSED = {
     "#pragma HLS UNROLL\ny[0] = 1;": ("Line 4: UNROLL outside of a loop", "inside the loop's braces"),
     "#pragma HLS ARRAY_PARTITION variable=q\ny[0] = 1;": ("Line 4: ARRAY_PARTITION of q", "x, y"),
     "#pragma HLS ARRAY_PARTITION variable=x cyclic\ny[0] = 1;": ("Line 4: ARRAY_PARTITION cyclic without", "factor=2"),
+    "for (int i = 0; i < 8; i++)\n#pragma HLS PIPELINE\ny[i] = 1;": ("Line 5: PIPELINE between", "inside the loop"),
+    "for (int i = 0; i < 8; i++) {\n#pragma HLS ALLOCATION operation instances=mul limit=1\ny[i] = i * n;}": (
+        "Line 5: ALLOCATION inside a loop", "outside of its loops"),
+    "#pragma HLS ARRAY_PARTITION variable=n\ny[0] = n;": ("Line 4: ARRAY_PARTITION of the number n", "name an array"),
+    "int p = x[0] * n;\n#pragma HLS BIND_OP variable=p op=mul impl=dsp\ny[0] = p;": (
+        "Line 4: BIND_OP op=mul impl=dsp on hx8k", "write impl=fabric"),
     "#pragma HLS PIPELINE II=n\ny[0] = 1;": ("Line 4: PIPELINE II=n", "write a number"),
     "#pragma HLS PIPELINE rewind\ny[0] = 1;": ("Line 4: PIPELINE with the option rewind", "II"),
 }  # fmt: skip
