@@ -146,10 +146,12 @@ class Library:
         if value.kind in ("add", "sub"):
             return 1.3 * lut + self.target.carry * bits
         if value.kind == "lt":
-            return 1.5 * lut + self.target.carry * max(each.bits for each in value.arguments)
+            return 2.0 * lut + self.target.carry * max(each.bits for each in value.arguments)
         if value.kind == "eq":
             return lut * max(1, -(-(2 * bits).bit_length() // 2))
-        if value.kind in ("and", "or", "mux"):
+        if value.kind == "mux":  # one wire leads to the look-up tables of all bits
+            return lut * (1 + 0.03 * bits)
+        if value.kind in ("and", "or"):
             return lut
         if value.kind == "xor":
             return 0.0 if value.arguments[1].kind == "const" else lut
