@@ -176,6 +176,8 @@ class Arithmetic:
         total = then.arguments[0] if then.kind == "cut" else then
         if total.kind not in ("add", "sub") or otherwise not in total.arguments:
             return None
+        if otherwise.low < then.low or otherwise.high > then.high:  # what is not added to must not wrap
+            return None
         at = total.arguments.index(otherwise)
         if (total.kind == "sub" and at == 1) or otherwise in reached([condition]):  # the condition comes later than a
             return None

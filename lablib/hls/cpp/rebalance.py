@@ -22,13 +22,14 @@ def rebalance(block: Block, ops: Arithmetic) -> None:
     """Rebuild the sums of a block, and what depends on them."""
     values = reached(block.accesses + block.puts)
     users = Count(each for value in values for each in value.arguments)
-    inside = {each for value in values if _is_sum(value) for each in value.arguments if users[each] == 1}
+    free = {value for value in values if _is_sum(value) and _inner(value) not in block.bound}
+    inside = {each for value in free for each in value.arguments if users[each] == 1 and each in free}
     new: dict[Value, Value] = {}
     depth: dict[Value, int] = {}
     carried = {put.data for put in block.puts}
     for value in values:
         arguments = tuple(new[each] for each in value.arguments)
-        terms = _terms(value, _format(value), inside) if _is_sum(value) and value not in inside else []
+        terms = _terms(value, _format(value), inside) if value in free and value not in inside else []
         if len(terms) > 2:
             made = _tree(ops, [(new[term], negative) for term, negative in terms], _format(value), depth, carried)
         else:
@@ -52,8 +53,11 @@ def _measure(value: Value, depth: dict[Value, int]) -> int:
 
 def _is_sum(value: Value) -> bool:
     """Whether it is an addition, or the wrapping of one."""
-    inner = value.arguments[0] if value.kind == "cut" else value
-    return inner.kind in ("add", "sub")
+    return _inner(value).kind in ("add", "sub")
+
+
+def _inner(value: Value) -> Value:
+    return value.arguments[0] if value.kind == "cut" else value
 
 
 def _format(value: Value) -> Format | None:
@@ -67,7 +71,7 @@ def _terms(value: Value, format: Format | None, inside: set[Value]) -> list[tupl
     found: list[tuple[Value, bool]] = []
     for at, each in enumerate(value.arguments):
         narrower = each.kind == "cut" and (format is None or each.data.width < format.width)
-        deeper = each in inside and _is_sum(each) and not narrower
+        deeper = each in inside and not narrower
         terms = _terms(each, format, inside) if deeper else [(each, False)]
         flip = at == 1 and value.kind == "sub"
         found += [(term, negative != flip) for term, negative in terms]

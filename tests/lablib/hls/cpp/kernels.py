@@ -416,6 +416,24 @@ KERNELS["bound_operations"] = _kernel("""
     }
 """)
 
+KERNELS["bound_in_a_sum"] = _kernel("""
+    void bound(const ap_int<8> x[8], ap_int<12> &y, ap_int<8> narrow) {
+      ap_int<12> sum = 0;
+      for (int i = 0; i < 8; i++) {
+        #pragma HLS PIPELINE II=1
+        ap_int<12> p = x[i] + narrow;
+        #pragma HLS BIND_OP variable=p op=add latency=2
+        sum += p + x[i];
+      }
+      ap_int<16> wide = sum;
+      ap_int<8> low = narrow > 3 ? ap_int<8>(wide + narrow) : ap_int<8>(narrow);
+      for (int i = 0; i < 2; i++) {
+        if (x[i] > 0) low = wide + low;
+      }
+      y = low;
+    }
+""")
+
 KERNELS["whole_pipeline"] = _kernel("""
     void whole(const ap_int<8> x[8], ap_int<16> &y) {
       #pragma HLS PIPELINE II=1
