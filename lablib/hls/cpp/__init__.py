@@ -15,8 +15,8 @@
 The source is the one that `lablib.hls.csim` runs, and the Verilog gives the same bits. The stages, a file each:
 
     parse, expressions, pragmas  clang's tree to a `tree` of the subset; what is outside of it is `refusal`
-    transform, evaluate, scan    the tree is run once on symbols: loops unrolled or kept, calls inlined, branches merged
-    environment, arrays          what a variable holds; in which bank an element lies
+    transform, loops, evaluate   the tree is run once on symbols: loops unrolled or kept, calls inlined, branches merged
+    places, environment, arrays  what a name stands for and holds; in which bank an element lies
     arithmetic, formats          exact integers with ranges; ap_fixed rounds and saturates where a value is assigned
     rebalance, prune             sums in pairs; what no result needs goes
     library, graph, schedule     delays, what waits for what, a cycle for each operation

@@ -155,8 +155,8 @@ class _Parser:
                 while isinstance(value, Expr) and value.kind == "cast":
                     value = value.operands[0]
                 word = options[name] = str(value.data) if isinstance(value, Expr) else word
-            if not word.isdigit():
-                instead = f"write a number, or the name of a global const int, for {name}"
+            if not word.isdigit() or (int(word) < 1 and name in ("II", "factor", "limit")):
+                instead = f"write a positive number, or the name of a global const int, for {name}"
                 raise refused(pragma.line, f"{pragma.name} {name}={word}", instead)
         return Pragma(pragma.name, pragma.line, options)
 

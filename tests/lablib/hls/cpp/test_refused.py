@@ -42,7 +42,8 @@ REFUSED = {
     "#pragma HLS ARRAY_PARTITION variable=n\ny[0] = n;": ("Line 4: ARRAY_PARTITION of the number n", "name an array"),
     "int p = x[0] * n;\n#pragma HLS BIND_OP variable=p op=mul impl=dsp\ny[0] = p;": (
         "Line 4: BIND_OP op=mul impl=dsp on hx8k", "write impl=fabric"),
-    "#pragma HLS PIPELINE II=n\ny[0] = 1;": ("Line 4: PIPELINE II=n", "write a number"),
+    "#pragma HLS PIPELINE II=n\ny[0] = 1;": ("Line 4: PIPELINE II=n", "write a positive number"),
+    "#pragma HLS ALLOCATION operation instances=mul limit=0\ny[0] = 1;": ("Line 4: ALLOCATION limit=0", "positive"),
     "#pragma HLS PIPELINE rewind\ny[0] = 1;": ("Line 4: PIPELINE with the option rewind", "II"),
 }  # fmt: skip
 
