@@ -5,21 +5,25 @@ libclang parses the source with the headers that hls4ml ships, and with g++'s ow
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lablib.hls.build import run
+from lablib.hls.build import built, run
 from lablib.hls.cpp_types import Number, Parameter, Signature
 from lablib.hls.cpp_writes import written
 from lablib.hls.engines import CLANG, GXX, HLS4ML
 from lablib.hls.errors import EngineMissing, HardwareError
 from lablib.hls.source_errors import SourceError, SourceRefused
 
-__all__ = ["check_source", "flags", "headers", "signature_of"]
+__all__ = ["FILE", "check_source", "flags", "function_of", "headers", "parsed", "signature_at", "signature_of"]
 
-_FILE = "kernel.cpp"
+FILE = "kernel.cpp"
+"""What libclang calls the student's source."""
+_INCOMPLETE = 0x02  # libclang's CXTranslationUnit_Incomplete: a header is no whole program
 _ERROR = 3  # libclang's severities: 3 is an error, 4 a fatal one
 _BUILTIN = {
     "BOOL": ("integer", False), "CHAR_S": ("integer", True), "CHAR_U": ("integer", False), "SCHAR": ("integer", True),
@@ -53,7 +57,7 @@ def check_source(source: str) -> None:
     --------
     >>> check_source("void f(int x[4]) { x[0] = 1; }")
     """
-    _parsed(source)
+    parsed(source)
 
 
 def signature_of(source: str, top: str) -> Signature:
@@ -76,33 +80,87 @@ def signature_of(source: str, top: str) -> Signature:
     >>> print(signature_of("void scale(int x[4], int y[4]) { for (int i = 0; i < 4; i++) y[i] = 2 * x[i]; }", "scale"))
     scale(int x[4]) -> int y[4]
     """
-    function = _function(_parsed(source), top)
+    return signature_at(function_of(parsed(source), top))
+
+
+def signature_at(function: Any) -> Signature:
+    """What the function at a cursor takes and gives."""
     changed = written(function)
     parameters = tuple(_parameter(each, each.spelling in changed) for each in function.get_arguments())
     unnamed = [number for number, each in enumerate(parameters, 1) if not each.name]
     if unnamed:
-        raise HardwareError(f"Line {function.location.line}: parameter {unnamed[0]} of {top} has no name.")
+        raise HardwareError(
+            f"Line {function.location.line}: parameter {unnamed[0]} of {function.spelling} has no name."
+        )
     returned = function.result_type
-    void = returned.get_canonical().kind.name == "VOID"
-    return Signature(
-        top, parameters, None if void else _number(returned, f"what {top} returns", function.location.line)
-    )
+    void, what = returned.get_canonical().kind.name == "VOID", f"what {function.spelling} returns"
+    return Signature(function.spelling, parameters, None if void else _number(returned, what, function.location.line))
 
 
-def _parsed(source: str) -> Any:
+def parsed(source: str) -> Any:
+    """libclang's translation unit of C++ source.
+
+    The headers that it includes before anything else are compiled once and kept: they take longer than all the rest.
+
+    Raises
+    ------
+    SourceRefused
+        It does not compile.
+    """
     clang = CLANG.require()
     arguments = [*flags(), *(f"-isystem{folder}" for folder in _standard_folders(GXX.require()))]
-    unit = clang.Index.create().parse(_FILE, args=arguments, unsaved_files=[(_FILE, source)])
+    includes = _leading_includes(source)
+    if includes:
+        arguments += ["-include-pch", str(_precompiled(includes, arguments) / "headers.pch")]
+    unit = clang.Index.create().parse(FILE, args=arguments, unsaved_files=[(FILE, source)])
     errors = [_error(each) for each in unit.diagnostics if each.severity >= _ERROR]
     if errors:
         raise SourceRefused("The C++ source", source, errors)
     return unit
 
 
+def _leading_includes(source: str) -> str:
+    """The headers of its first lines, as far as they are there: one that is missing is the source's own error."""
+    found = []
+    for line in source.splitlines():
+        include = re.match(r'\s*#\s*include\s*([<"][\w./]+[>"])\s*$', line)
+        if include is None and line.strip() and not line.strip().startswith("//"):
+            break
+        if include is not None:
+            found.append(f"#include {include[1]}")
+    return "\n".join(dict.fromkeys(found))
+
+
+def _precompiled(includes: str, arguments: list[str]) -> Path:
+    clang = CLANG.require()
+    ages = {path.name: path.stat().st_mtime_ns for path in headers().glob("*.h")}
+
+    # The text lies in a folder of its own: what is compiled names its file, which may not move.
+    text = built("includes", {"includes": includes}, lambda folder: _write(folder / "headers.hpp", includes))
+
+    def make(folder: Path) -> None:
+        options = ["-x", "c++-header", *arguments]
+        unit = clang.Index.create().parse(str(text / "headers.hpp"), args=options, options=_INCOMPLETE)
+        unit.save(str(folder / "headers.pch"))
+
+    version = importlib.metadata.version(CLANG.distribution)
+    inputs = {
+        "text": str(text),
+        "arguments": repr(arguments),
+        "version": version,
+        "headers": repr(sorted(ages.items())),
+    }
+    return built("headers", inputs, make)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n")
+
+
 def _error(diagnostic: Any) -> SourceError:
     """An error inside a header is the student's where the student's line led there, which the last note tells."""
     for each in [diagnostic, *reversed(list(diagnostic.children))]:
-        if each.location.file is not None and each.location.file.name == _FILE:
+        if each.location.file is not None and each.location.file.name == FILE:
             return SourceError(each.location.line, diagnostic.spelling, each.location.column)
     return SourceError(0, diagnostic.spelling)
 
@@ -115,8 +173,9 @@ def _standard_folders(compiler: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in listed.splitlines() if line.strip())
 
 
-def _function(unit: Any, top: str) -> Any:
-    own = [each for each in unit.cursor.get_children() if each.location.file and each.location.file.name == _FILE]
+def function_of(unit: Any, top: str) -> Any:
+    """The cursor of the one function of that name with a body."""
+    own = [each for each in unit.cursor.get_children() if each.location.file and each.location.file.name == FILE]
     if any(each.kind.name == "FUNCTION_DECL" and each.spelling == "main" for each in own):
         raise HardwareError("The source defines main: leave the testbench out, Python calls the kernel.")
     defined = [each for each in own if each.kind.name == "FUNCTION_DECL" and each.is_definition()]

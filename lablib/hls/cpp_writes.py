@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["written"]
+__all__ = ["operator_kind", "written"]
 
 _ASSIGNING = {f"operator{sign}=" for sign in ["", *"+-*/%&|^", "<<", ">>"]} | {"operator++", "operator--"}
 _WRITING_METHODS = {"write", "write_nb", "set", "clear", "invert", "set_bit", "b_not", "lrotate", "rrotate", "reverse"}
@@ -37,8 +37,8 @@ def _targets(node: Any, seen: frozenset[str]) -> Iterator[Any]:
     kind = node.kind.name
     if (
         kind == "COMPOUND_ASSIGNMENT_OPERATOR"
-        or (kind == "BINARY_OPERATOR" and _operator(node, "Binary") == _ASSIGN)
-        or (kind == "UNARY_OPERATOR" and _operator(node, "Unary") in _INCREMENTS)
+        or (kind == "BINARY_OPERATOR" and operator_kind(node, "Binary") == _ASSIGN)
+        or (kind == "UNARY_OPERATOR" and operator_kind(node, "Unary") in _INCREMENTS)
     ):
         yield children[0]
     elif kind == "VAR_DECL" and _may_change(node.type) and children:
@@ -89,8 +89,11 @@ def _has_body(function: Any) -> bool:
     return any(child.kind.name == "COMPOUND_STMT" for child in function.get_children())
 
 
-def _operator(node: Any, arity: str) -> int:
-    """Which operator it is; libclang knows since version 17, its Python module only later."""
+def operator_kind(node: Any, arity: str) -> int:
+    """Which built-in operator it is, in libclang's numbers; `arity` is "Unary" or "Binary".
+
+    libclang knows since version 17, its Python module only later.
+    """
     import ctypes
 
     from clang import cindex

@@ -48,7 +48,7 @@ CASES = [
 def functions() -> dict[str, Any]:
     """libclang's cursor of each case's function; parsed once, for it takes a second."""
     texts = [f"void f{place}({parameters}) {{ {body} }}" for place, (parameters, body, _) in enumerate(CASES)]
-    unit = cpp_source._parsed(HEAD + "\n".join(texts))
+    unit = cpp_source.parsed(HEAD + "\n".join(texts))
     return {"unit": unit, **{each.spelling: each for each in unit.cursor.get_children()}}
 
 
