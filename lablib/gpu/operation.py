@@ -44,8 +44,10 @@ def product_flops(func: Any, args: tuple, kwargs: dict[str, Any], result: Any) -
         return 0
     tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
     sparse = [t for t in tensors if not is_strided(t)]
-    if not sparse:
+    if not sparse and packet in flop_registry:
         return int(flop_registry[packet](*args, **kwargs, out_val=result))
+    if not sparse:  # torch.sparse.mm takes two dense factors, too
+        return 2 * tensors[-2].numel() * tensors[-1].shape[1]
     if packet.__name__ not in SPARSE_PRODUCTS or not is_strided(result):
         raise NotImplementedError(f"{func} of sparse tensors is not counted: use torch.sparse.mm of sparse and dense.")
     # Each entry of the sparse factor is multiplied with one number of each column, or row, of the dense one.

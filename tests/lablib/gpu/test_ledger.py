@@ -136,6 +136,14 @@ def test_sparse_products_are_two_flops_for_each_entry_and_column() -> None:
     assert torch_counts(model, (x, adjacency), True).get_total_flops() > both
 
 
+def test_a_product_of_torch_sparse_may_have_two_dense_factors() -> None:
+    class Product(torch.nn.Module):
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return torch.sparse.mm(a, b)
+
+    assert ledger(Product(), torch.rand(5, 6), torch.rand(6, 4)).total.flops == 2 * 5 * 6 * 4
+
+
 @pytest.mark.parametrize("layout", ["csr", "coo"])
 def test_the_bytes_of_a_sparse_product_are_its_entries_and_both_matrices(layout: str) -> None:
     class Product(nn.Module):

@@ -10,6 +10,7 @@ from torch import nn
 
 from lablib import graph as graphs
 from lablib.graph.ops import POINTWISE, VIEWS
+from lablib.models.gcn import GCN
 
 
 def results(value: Any) -> tuple[torch.Tensor, ...]:
@@ -28,13 +29,13 @@ def test_every_model_becomes_a_graph_that_computes_the_same(model) -> None:
 
 def test_torch_compile_hands_over_the_same_operations(model) -> None:
     module, inputs = model
-    if type(module).__name__ == "GCN":
-        pytest.skip("torch.compile leaves the product of torch.sparse to Python")
     seen = []
     compiled = torch.compile(module, backend=graphs.backend(lambda graph: (seen.append(graph), (graph, []))[1]))
     with torch.no_grad():
         found, wanted = results(compiled(*inputs)), results(module(*inputs))
-    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+    # A graph's matmul adds up in another order than torch.sparse.mm, which the GCN calls.
+    same = torch.allclose if isinstance(module, GCN) else torch.equal
+    assert all(same(a, b) for a, b in zip(found, wanted, strict=True))
     (graph,) = seen
     alike = graphs.capture(module, *inputs)
     assert [node["op"] for node in graph["nodes"]] == [node["op"] for node in alike["nodes"]]
