@@ -18,7 +18,8 @@ course = root / "course"
 c.CourseDirectory.course_id = os.environ.get("ADLS_COURSE_ID", "adls")
 c.CourseDirectory.root = str(course)
 c.CourseDirectory.db_url = os.environ.get("ADLS_DB_URL", f"sqlite:///{course / 'gradebook.db'}")
-c.Exchange.root = str(course / "exchange")
+c.Exchange.root = os.environ.get("ADLS_EXCHANGE", str(course / "exchange"))
+c.ExchangeFactory.collect = "autograder.exchange.Collect"
 
 c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.LockCells",
@@ -51,6 +52,7 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.Judge.root = str(root)
 c.Judge.sandbox = os.environ.get("ADLS_SANDBOX", "bubblewrap")  # or another of autograder.sandbox.KINDS
+c.Judge.dask = os.environ.get("ADLS_DASK", "")  # a Dask scheduler, where hand-ins are judged elsewhere
 c.InsertRubrics.solutions = str(root / "solutions")
 
 c.GenerateFeedback.exporter_class = "autograder.exporter.PageExporter"

@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m autograder", description="From a master to a graded class.")
     sub = top.add_subparsers(dest="command", required=True)
 
-    labs = sub.add_parser("labs", help="write labs/ and the course's source notebooks from the masters")
+    labs = sub.add_parser("labs", help="write labs/, the course's source notebooks and the pages on coverage and plans")
     labs.add_argument("--check", action="store_true", help="write nothing; exit 1 when labs/ differs")
     labs.set_defaults(run=commands.labs)
 
@@ -49,8 +49,17 @@ def parser() -> argparse.ArgumentParser:
     judge = sub.add_parser("judge", help="judge one notebook, keep the verdict and show it; no gradebook is touched")
     judge.add_argument("lab", metavar="LAB")
     judge.add_argument("notebook", metavar="NOTEBOOK", type=Path)
+    judge.add_argument("--dask", metavar="ADDRESS", help="judge on a worker of a Dask scheduler, tls://host:port")
     judge.add_argument("--sandbox", choices=KINDS, help="where the hand-in runs (bubblewrap)")
     judge.set_defaults(run=commands.judge)
+
+    viva = sub.add_parser("viva", help="write an examiner's page: questions from a hand-in's own code and figures")
+    viva.add_argument("lab", metavar="LAB")
+    viva.add_argument(
+        "notebook", metavar="NOTEBOOK", type=Path, nargs="?", help="every hand-in of the course unless given"
+    )
+    viva.add_argument("--sandbox", choices=KINDS, help="where the hand-in runs (bubblewrap)")
+    viva.set_defaults(run=commands.viva)
 
     demo = sub.add_parser("demo", help="grade a small class of right, wrong and broken hand-ins")
     demo.add_argument("lab", metavar="LAB", nargs="?", help="lab06_triton_kernels unless given")

@@ -1,4 +1,4 @@
-"""From a master to notebooks: nbgrader's source, the students' release, and the solved lab."""
+"""From a master to notebooks: nbgrader's source, the students' release, the solved and the completed lab."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def release_notebook(lab: Lab) -> NotebookNode:
     notebook, resources = source_notebook(lab), {"nbgrader": {"notebook": lab.name, "assignment": lab.name}}
     for step in RELEASE_STEPS:
         notebook, resources = step().preprocess(notebook, resources)
+    return notebook
+
+
+def completed_notebook(lab: Lab) -> NotebookNode:
+    """Build the release with every answer filled in, as a student has it who is done: without hidden tests."""
+    notebook, tests = solution_notebook(lab), {cell.id for cell in lab.test_cells}
+    released = {cell.id: cell.source for cell in release_notebook(lab).cells if cell.id in tests}
+    for cell in notebook.cells:
+        cell.source = released.get(cell.id, cell.source)
     return notebook
 
 

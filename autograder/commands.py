@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder import labs as lab_files
-from autograder import master, scaffold
+from autograder import master, pages, scaffold
 
 
 def labs(root: Path, options: Namespace) -> int:
     """`labs [--check]`"""
     if options.check:
-        found = lab_files.differences(root)
+        found = lab_files.differences(root) + pages.differences(root)
         for sentence in found:
             print(f"labs: {sentence}; run `make labs`", file=sys.stderr)
         return 1 if found else 0
-    for path in lab_files.write(root):
+    for path in lab_files.write(root) + pages.write(root):
         print(f"{'wrote' if (root / path).exists() else 'removed'} {path}")
     for lab in master.load_all(root):
         lab_files.write_source(lab, root / "course")
@@ -86,16 +86,26 @@ def grade(root: Path, options: Namespace) -> int:
 
 
 def judge(root: Path, options: Namespace) -> int:
-    """`judge LAB NOTEBOOK [--sandbox KIND]`"""
+    """`judge LAB NOTEBOOK [--dask ADDRESS] [--sandbox KIND]`"""
     from autograder.grade import Options, judge_notebook
 
     lab = master.find(root, options.lab)
-    verdict = judge_notebook(root, lab, options.notebook, Options(workers=1, sandbox=options.sandbox))
+    how = Options(workers=1, dask=options.dask, sandbox=options.sandbox)
+    verdict = judge_notebook(root, lab, options.notebook, how)
     for cell in lab.test_cells:
         outcome = verdict.outcomes[cell.id]
         print(f"{cell.id}: {outcome.status}{outcome.message and ': ' + outcome.message}")
     for remark in verdict.remarks:
         print(f"remark: {remark}")
+    return 0
+
+
+def viva(root: Path, options: Namespace) -> int:
+    """`viva LAB [NOTEBOOK] [--sandbox KIND]`"""
+    from autograder.viva.examine import examine
+
+    for path in examine(root, master.find(root, options.lab), options.notebook, options.sandbox):
+        print(f"wrote {path}")
     return 0
 
 

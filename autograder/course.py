@@ -48,6 +48,7 @@ class Course:
         self.course_id: str = self.config.CourseDirectory.course_id
         self.db_url: str = self.config.CourseDirectory.db_url
         self.sandbox: str = sandbox or self.config.Judge.sandbox
+        self.dask: str | None = self.config.Judge.get("dask") or None
         self.store = VerdictStore(self.folder / "verdicts")
 
     def submitted(self, student: str, lab: Lab) -> Path:
@@ -103,7 +104,7 @@ class Course:
 
     def prepare(self, lab: Lab) -> None:
         """Bring source, release and gradebook up to date with the master."""
-        (self.folder / "exchange").mkdir(parents=True, exist_ok=True)
+        Path(self.config.Exchange.root).mkdir(parents=True, exist_ok=True)
         labs.write_source(lab, self.folder)
         with _own_commands(), self.gradebook() as gradebook:
             if gradebook.engine.dialect.name == "sqlite":

@@ -40,7 +40,7 @@ class Options:
     workers : int
         Hand-ins judged at a time on this machine.
     dask : str or None
-        Address of a Dask scheduler whose workers judge instead.
+        Address of a Dask scheduler whose workers judge instead; the one that nbgrader_config.py names unless given.
     sandbox : str or None
         Kind of sandbox; the one that nbgrader_config.py names unless given.
     regrade : bool
@@ -92,6 +92,7 @@ def grade_class(root: Path, lab: Lab, path: Path | None = None, options: Options
     """
     options = options or Options()
     course = Course(root, options.sandbox)
+    options = replace(options, dask=options.dask or course.dask)
     if options.dask is None:
         sandbox.require(course.sandbox)
     with course.locked():
@@ -128,6 +129,7 @@ def judge_notebook(root: Path, lab: Lab, path: Path, options: Options | None = N
     """
     options = options or Options(workers=1)
     course = Course(root, options.sandbox)
+    options = replace(options, dask=options.dask or course.dask)
     if not path.is_file():
         raise AutograderError(f"{path}: there is no such notebook")
     (one,) = judged(course, lab, list(submission.read(course, lab, [("", path)])), options)

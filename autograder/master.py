@@ -145,18 +145,23 @@ def _cell(path: Path, line: int, node: dict) -> Cell:
     title = metadata.pop("title", "")
     tags = metadata.pop("tags", [])
     points, hours = metadata.pop("points", None), metadata.pop("hours", None)
-    withhold = metadata.pop("withhold", [])
+    withhold, covers = metadata.pop("withhold", []), metadata.pop("covers", [])
     if metadata:
-        known = "tags, points, hours, withhold"
+        known = "tags, points, hours, withhold, covers"
         raise MasterError(f"{where}: unknown cell option {next(iter(metadata))!r}; there are {known}")
     if not isinstance(tags, list):
         raise MasterError(f'{where}: tags must be a list such as tags=["test", "core"], not {tags!r}')
     if not isinstance(withhold, list):
         raise MasterError(f'{where}: withhold= must be a list such as ["lablib.models.gpt"], not {withhold!r}')
+    if not isinstance(covers, list):
+        raise MasterError(f'{where}: covers= must be a list such as ["quantisation", "lo2"], not {covers!r}')
     role, rest = master_cells.split_tags(where, tags)
-    cell = Cell(title, role, node["cell_type"], node["source"], points, hours, rest, line, tuple(withhold))
+    cell = Cell(
+        title, role, node["cell_type"], node["source"], points, hours, rest, line, tuple(withhold), tuple(covers)
+    )
     master_cells.check_identity(where, cell)
     master_cells.check_plan(where, cell)
     master_cells.check_withhold(where, cell)
+    master_cells.check_covers(where, cell)
     master_cells.check_source(where, cell)
     return cell

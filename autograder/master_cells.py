@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import AutograderError
+from autograder.syllabus import ITEMS, OUTCOMES
 
 ROLES = ("setup", "solution", "test", "manual", "rubric")
 PLANS = ("core", "stretch")
@@ -47,6 +48,8 @@ class Cell:
         Line of the cell's marker in the master, from 1.
     withhold : tuple of str
         Modules and files of lablib that are absent where answers run in grading; on setup cells only.
+    covers : tuple of str
+        Items of the syllabus and outcomes, by their keys in `autograder.syllabus`; on test and manual cells only.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Cell:
     tags: tuple[str, ...] = ()
     line: int = 0
     withhold: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
 
 
 def split_tags(where: str, tags: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -112,6 +116,16 @@ def check_withhold(where: str, cell: Cell) -> None:
     for name in cell.withhold:
         if not isinstance(name, str):
             raise MasterError(f'{where}: withhold= is a list of names such as ["lablib.models.gpt"], not of {name!r}')
+
+
+def check_covers(where: str, cell: Cell) -> None:
+    """Check that what is covered is of the syllabus or an outcome, on a test or manual cell."""
+    if cell.covers and cell.role not in ("test", "manual"):
+        raise MasterError(f"{where}: covers= belongs on a test or manual cell, not on a {cell.role} cell")
+    unknown = [key for key in cell.covers if key not in (*ITEMS, *OUTCOMES)]
+    if unknown:
+        known = ", ".join((*ITEMS, *OUTCOMES))
+        raise MasterError(f"{where}: covers= names {unknown[0]!r}, which is not in autograder/syllabus.py: {known}")
 
 
 def check_source(where: str, cell: Cell) -> None:

@@ -63,6 +63,7 @@ class Judge(nbgrader_steps.NbGraderPreprocessor):
 
     root = Unicode(help="folder of nbgrader_config.py").tag(config=True)
     sandbox = Unicode("bubblewrap", help="one of autograder.sandbox.KINDS").tag(config=True)
+    dask = Unicode(help="address of a Dask scheduler whose workers judge; empty: this machine does").tag(config=True)
 
     def preprocess(self, nb, resources):
         write_verdict(nb, self.verdict(nb, resources["nbgrader"]))
@@ -77,7 +78,7 @@ class Judge(nbgrader_steps.NbGraderPreprocessor):
             key = fingerprint.key(course.job(name, nb), lab, fingerprint.surroundings(lab))
             found = course.store.get(key)
             if found is None:
-                _judge_in_subprocess(course, name, nb)
+                _judge_in_subprocess(course, name, nb, self.dask)
                 found = course.store.get(key)
             return found or no_verdict(name, "the judge kept no verdict")
         except AutograderError as error:
@@ -140,15 +141,19 @@ def _test_output(cell: NotebookNode, verdict: Verdict) -> NotebookNode:
     return new_output("error", ename=name, evalue=message.removeprefix(f"{name}: "), traceback=[message])
 
 
-def _judge_in_subprocess(course: Course, lab: str, nb: NotebookNode) -> None:
+def _judge_in_subprocess(course: Course, lab: str, nb: NotebookNode, dask: str) -> None:
     """Have `python -m autograder judge` keep a verdict on the notebook."""
+    where = ["--dask", dask] if dask else []
     with tempfile.TemporaryDirectory(prefix="hand-in-") as folder:
         path = Path(folder, f"{lab}.ipynb")
         path.write_text(nbformat.writes(nb), encoding="utf-8")
-        command = [sys.executable, "-m", "autograder", "judge", lab, str(path), "--sandbox", course.sandbox]
-        done = subprocess.run(
-            command, cwd=course.root, env=environment(), capture_output=True, text=True, timeout=MOST_SECONDS
-        )
+        command = [sys.executable, "-m", "autograder", "judge", lab, str(path), "--sandbox", course.sandbox, *where]
+        try:
+            done = subprocess.run(
+                command, cwd=course.root, env=environment(), capture_output=True, text=True, timeout=MOST_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise AutograderError(f"the judge did not answer within {MOST_SECONDS} s") from None
     if done.returncode:
         reason = last_error(done.stderr.splitlines()).removeprefix("autograder: ")
         raise AutograderError(reason or f"the judge ended with code {done.returncode}")

@@ -10,11 +10,11 @@ from autograder.dependencies import dependent_tests
 from autograder.judging import Courtroom
 from autograder.master import Lab
 from autograder.outcomes import Report
-from autograder.variants import all_variants
+from autograder.variants import sample
 from autograder.verdict import Job
 
 
-def judged_report(lab: Lab, sandbox: str, variants: bool = True) -> Report:
+def judged_report(lab: Lab, sandbox: str, variants: bool = True, one_in: int = 1) -> Report:
     """Judge the solution, and of each variant the tests that it can change.
 
     Parameters
@@ -23,6 +23,8 @@ def judged_report(lab: Lab, sandbox: str, variants: bool = True) -> Report:
         One of `autograder.sandbox.KINDS`.
     variants
         Judge stubs and wrong answers too.
+    one_in
+        Judge one in so many of each cell's wrong answers.
     """
     root = lab.path.parents[2]
     solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
@@ -32,7 +34,7 @@ def judged_report(lab: Lab, sandbox: str, variants: bool = True) -> Report:
         verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
         courtroom.import_beforehand(modules)
         report = Report(lab.name, verdict.outcomes)
-        for variant in all_variants(lab) if variants else ():
+        for variant in sample(lab, one_in) if variants else ():
             job = Job(root, lab.name, answers | variant.replacements, sandbox)
             tests = frozenset(test.id for cell in variant.replacements for test in dependent_tests(lab, cell))
             report.variants[variant.name] = courtroom.hear(job, tests)[0].outcomes

@@ -20,6 +20,18 @@ def all_variants(lab: Lab) -> list[Variant]:
     return found
 
 
+def sample(lab: Lab, one_in: int) -> list[Variant]:
+    """Of each cell's wrong answers one in so many, at least the first; the blank notebook and the stubs always."""
+    taken: list[Variant] = []
+    seen: dict[frozenset[str], int] = {}
+    for variant in all_variants(lab):
+        number = seen.get(cells := frozenset(variant.replacements), 0)
+        if variant.kind != WRONG or number % one_in == 0:
+            taken.append(variant)
+        seen[cells] = number + (variant.kind == WRONG)
+    return taken
+
+
 def complaints(lab: Lab, report: Report) -> list[str]:
     """Everything that is wrong with a lab's solution and variants, one sentence each."""
     found = [solution_complaint(lab, report)]

@@ -69,7 +69,7 @@ def judge_all(
     tests = {cell.id for cell in lab.test_cells}
 
     def checked(name: str, verdict: Verdict) -> Verdict:
-        if verdict.outcomes.keys() != tests:
+        if not isinstance(verdict, Verdict) or verdict.lab != lab.name or verdict.outcomes.keys() != tests:
             raise WorkersError(f"{lab.name}: the judge's outcomes are not of the lab's tests")
         return keep(name, verdict)
 
@@ -146,11 +146,14 @@ def open_workers(lab: Lab, number: int, dask: str | None = None) -> Iterator[Exe
         with ProcessWorkers(number) as executor:
             yield executor
     else:
+        from dask import config
         from distributed import Client
 
+        if dask.startswith("tls://") and not config.get("distributed.comm.tls.ca-file"):
+            raise WorkersError(f"{dask} answers only who has its key: set DASK_CONFIG to its client.yaml")
         try:
             client = Client(dask, timeout=DASK_ANSWERS, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise WorkersError(f"no Dask scheduler answers at {dask} ({error})") from None
         with client:
             _require_usable(client, lab)

@@ -9,17 +9,15 @@ benchmarks/results/<date>-<machine>-diffusion-steps.json unless given.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import grading_machine
+from benchmarks import machine, result_files
 from lablib.data.digits import digits
 from lablib.models.cnn import CNN
 from lablib.models.diffusion import UNet
@@ -28,7 +26,6 @@ from lablib.models.vae import VAE
 from lablib.models.weights import load
 from lablib.train.metrics import frechet_distance
 
-RESULTS = Path(__file__).parent / "results"
 STEPS = (1, 2, 3, 5, 10, 20, 50, 100, 250)
 SEEDS = (0, 1, 2)
 IMAGES = 360
@@ -84,10 +81,8 @@ def rows() -> list[dict[str, Any]]:
 
 def main(path: Path | None) -> None:
     torch.set_num_threads(1)
-    result = {**grading_machine.describe(), "images": IMAGES, "rows": rows()}
-    path = path or RESULTS / f"{date.today()}-{grading_machine.slug()}-diffusion-steps.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(path)
+    result = {**machine.describe(), "images": IMAGES, "rows": rows()}
+    print(result_files.write(result, machine.slug(), "diffusion-steps", path))
 
 
 if __name__ == "__main__":

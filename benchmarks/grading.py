@@ -17,9 +17,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+from benchmarks import result_files
 
 ROOT = Path(__file__).parents[1]
 KILLED_LAB = "lab00_start"  # nothing of it runs, and small notebooks leave time for more kills
@@ -55,14 +56,14 @@ QUICK = Size("lab00_start", many=4, few=4, stock=2, kills=3, killed_class=4)
 def measure(size: Size, parts: Sequence[str], folder: Path) -> dict[str, Any]:
     """Measure `parts`, in repositories under `folder`; plain data."""
     from autograder import fingerprint, master
-    from benchmarks import grading_machine
+    from benchmarks import machine
     from benchmarks.grading_class import BenchmarkError
 
     sources = fingerprint.of_lab(master.find(ROOT, size.lab))
-    busy = grading_machine.busy_cores()
-    if busy > grading_machine.IDLE:
+    busy = machine.busy_cores()
+    if busy > machine.IDLE:
         print(f"note: CPU seconds include those of other programs, which keep {busy:.1f} cores busy", file=sys.stderr)
-    result = grading_machine.describe()
+    result = machine.describe()
     for part in parts:
         result[part] = {"busy_cores_before": busy, **PARTS[part](size, folder)}
     if fingerprint.of_lab(master.find(ROOT, size.lab)) != sources:
@@ -124,8 +125,8 @@ def compared(stock: dict, one: dict, two: dict, dask: dict) -> dict[str, float]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, write; 1 when a kill did harm."""
     from benchmarks.grading_class import BenchmarkError
-    from benchmarks.grading_machine import slug
     from benchmarks.grading_tables import print_result
+    from benchmarks.machine import slug
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description="Measure grading.")
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path)
@@ -148,13 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks.grading: nothing was written: {error}", file=sys.stderr)
         return 2
     print_result(result)
-    path = options.file
-    if path is None and not options.quick:
-        path = ROOT / "benchmarks" / "results" / f"{date.today()}-{slug()}-grading.json"
+    path = options.file or (None if options.quick else result_files.place(slug(), "grading"))
     if path:
         if options.only and path.exists():
             result = json.loads(path.read_text(encoding="utf-8")) | result
-        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        result_files.write(result, slug(), "grading", path)
     return 1 if result.get("kills", {}).get("faults") else 0
 
 

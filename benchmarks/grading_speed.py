@@ -27,8 +27,8 @@ from autograder.results import ClassResult
 from autograder.writer import Writer
 from benchmarks import grading_timed_judge
 from benchmarks.grading_class import HandIn, require_points, write_repository
-from benchmarks.grading_machine import cores, cpu_seconds, use_cores
 from benchmarks.grading_timed_judge import all_warm, read_notes
+from benchmarks.machine import cores, cpu_seconds, use_cores
 
 
 @dataclass(frozen=True)

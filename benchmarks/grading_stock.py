@@ -14,7 +14,7 @@ from autograder import labs
 from autograder.course import environment
 from autograder.master import Lab
 from benchmarks.grading_class import BenchmarkError, HandIn, require_points
-from benchmarks.grading_machine import cores, cpu_seconds
+from benchmarks.machine import cores, cpu_seconds
 
 _NAME, _COURSE = "stock nbgrader", "stock"
 _CONFIG = """c = get_config()

@@ -11,7 +11,6 @@ FILE is benchmarks/results/<date>-<machine>-hls.json unless given.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -21,14 +20,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import grading_machine
+from benchmarks import machine, result_files
 from lablib.hls.build import cache_folder
 from lablib.hls.cocotb_bench import run_bench
 from lablib.hls.csim import csim
@@ -43,7 +41,6 @@ from lablib.hls.synth import synth
 from lablib.hls.xls import xls_function
 from lablib.hls.xls_schedule import schedule
 
-RESULTS = Path(__file__).parent / "results"
 RUNS = 3
 ROWS, COLUMNS = 10, 32
 VECTORS = {"rtlsim": 3000, "cocotb, Verilator": 400, "cocotb, Icarus": 400}
@@ -207,11 +204,11 @@ def cycles_a_second() -> dict[str, dict[str, float]]:
 
 def describe() -> dict[str, Any]:
     """Machine, load and versions."""
-    machine = grading_machine.describe()
+    described = machine.describe()
     packages = {one.distribution: version(one.distribution) for one in ENGINES if isinstance(one, Package)}
     tools = {name: _first_line(name, flag) for name, flag in (("g++", "--version"), ("iverilog", "-V"))}
-    load = {"busy_cores_before": grading_machine.busy_cores(), "load_before": os.getloadavg()[0]}
-    return {**machine, "versions": {**machine["versions"], **packages, **tools}, **load}
+    load = {"busy_cores_before": machine.busy_cores(), "load_before": os.getloadavg()[0]}
+    return {**described, "versions": {**described["versions"], **packages, **tools}, **load}
 
 
 def _first_line(name: str, flag: str) -> str:
@@ -222,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hls", description="Measure the hardware engines.")
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path)
-    path = parser.parse_args(arguments).file or RESULTS / f"{date.today()}-{grading_machine.slug()}-hls.json"
+    path = parser.parse_args(arguments).file
     result = describe()
     with tempfile.TemporaryDirectory(prefix="hls-") as folder:
         os.environ["XDG_CACHE_HOME"] = folder
@@ -232,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
         result["seconds"] = engine_seconds()
         result["cycles_a_second"] = cycles_a_second()
     result["load_after"] = os.getloadavg()[0]
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result_files.write(result, machine.slug(), "hls", path)
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from benchmarks import kernel_pictures
+from benchmarks import kernel_pictures, result_files
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "kernels.md"
@@ -24,11 +24,6 @@ ALT = {
     "kernels-ratios.svg": "Bars: the best peer's time over ours for every row of the tables below, by kernel",
 }
 MUCH = 1.02  # times as fast as ours: a peer that the page and the kernel's docstring name
-
-
-def newest() -> Path:
-    """The last result that was committed."""
-    return sorted((ROOT / "benchmarks" / "results").glob("*-kernels.json"))[-1]
 
 
 def faster(row: dict[str, Any]) -> dict[str, float]:
@@ -157,7 +152,7 @@ def _reached(row: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0]) if arguments else newest()
+    path = Path(arguments[0]) if arguments else result_files.newest("kernels")
     result = json.loads(path.read_text(encoding="utf-8"))
     PAGE.write_text(page(result, path.name), encoding="utf-8")
     kernel_pictures.write(result, IMAGES)

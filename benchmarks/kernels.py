@@ -10,28 +10,25 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lablib import device
 
 import torch  # isort: skip
-import triton  # isort: skip
 from torch.utils._pytree import tree_leaves  # isort: skip
 
-from benchmarks import kernel_rows  # isort: skip
+from benchmarks import kernel_rows, result_files  # isort: skip
 from benchmarks.kernel_roofs import matrix_product, stream  # isort: skip
 from benchmarks.kernel_row import Row  # isort: skip
 from benchmarks.kernel_timing import Timing, time_in_turns  # isort: skip
 from lablib.gpu.accuracy import relative_error, require_accurate  # isort: skip
 
-RESULTS = Path(__file__).parent / "results"
 COPIED = 2**30  # bytes read by the copy that is the memory's roof
 
 
@@ -139,15 +136,11 @@ def roof_ms(row: Row, times: dict[str, Timing]) -> float:
     return max(moving, 1e3 * row.flops / matrix_rate(row.matrix) if row.flops else 0.0)
 
 
-_rates: dict[str, float] = {}
-
-
+@cache
 def matrix_rate(kind: str) -> float:
     """Operations a second of a large matrix product by the vendor's library."""
-    if kind not in _rates:
-        run, flops = matrix_product(kind)
-        _rates[kind] = 1e3 * flops / time_in_turns({kind: run})[kind].ms
-    return _rates[kind]
+    run, flops = matrix_product(kind)
+    return 1e3 * flops / time_in_turns({kind: run})[kind].ms
 
 
 def roofs() -> dict[str, float]:
@@ -182,21 +175,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     began = time.monotonic()
     torch.manual_seed(0)
-    result: dict[str, Any] = {
-        "machine": torch.cuda.get_device_name(),
-        "versions": {"torch": torch.__version__, "triton": triton.__version__, "cuda": torch.version.cuda},
-        "roofs": roofs(),
-        "rows": [],
-    }
+    result: dict[str, Any] = {**result_files.gpu(), "roofs": roofs(), "rows": []}
     for row in rows([name for name in options.only.split(",") if name]):
         result["rows"].append(measure(row))
         print(line(result["rows"][-1]), flush=True)
         del row
         torch.cuda.empty_cache()
     result["seconds"] = time.monotonic() - began
-    machine = result["machine"].lower().replace("nvidia ", "").replace(" ", "-")
-    path = options.file or RESULTS / f"{date.today()}-{machine}-kernels.json"
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    result_files.write(result, result_files.gpu_slug(), "kernels", options.file)
     return int(any("wrong" in row for row in result["rows"]))
 
 

@@ -8,11 +8,9 @@ since other programs can only make a call longer. Writes benchmarks/results/<dat
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ import torch
 
 from autograder.master import load
 from autograder.run import run_in_subprocess
-from benchmarks import grading_machine
+from benchmarks import machine, result_files
 
 ROOT = Path(__file__).parents[1]
 MASTER = ROOT / "solutions/lab01_frameworks/lab01_frameworks.py"
@@ -62,17 +60,14 @@ def size_rows() -> list[dict[str, Any]]:
 
 def main(path: Path | None = None) -> None:
     """Check, measure, and write ``path``."""
-    report = run_in_subprocess(load(MASTER), variants=False)
+    report = run_in_subprocess(load(MASTER), variants=False)  # what the lab patches would slow this process
     tests = {name: outcome.status for name, outcome in report.solution.items()}
     failed = [name for name, status in tests.items() if status != "passed"]
     if failed:
         raise SystemExit(f"Nothing was timed: {', '.join(failed)} failed on this machine.")
     torch.set_num_threads(1)
-    result = {**grading_machine.describe(), "tests": tests, "calls": call_rows(), "torch.add(x, y)": size_rows()}
-    text = json.dumps(result, indent=2, ensure_ascii=False)
-    path = path or Path(__file__).parent / f"results/{date.today()}-{grading_machine.slug()}-lab01.json"
-    path.write_text(text + "\n")
-    print(text)
+    result = {**machine.describe(), "tests": tests, "calls": call_rows(), "torch.add(x, y)": size_rows()}
+    print(result_files.write(result, machine.slug(), "lab01", path))
 
 
 if __name__ == "__main__":

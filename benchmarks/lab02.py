@@ -9,24 +9,20 @@ is benchmarks/results/<date>-cpu-lab02.json unless given.
 
 from __future__ import annotations
 
-import json
-import platform
-import statistics
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from lablib import device
 
 import torch  # isort: skip
-import triton  # isort: skip
 
 from autograder.master import load  # isort: skip
-from autograder.run import Runner  # isort: skip
+from benchmarks import result_files  # isort: skip
+from benchmarks.solved_lab import solved  # isort: skip
+from benchmarks.spread import summary  # isort: skip
 
-RESULTS = Path(__file__).parent / "results"
 MASTER = Path(__file__).parents[1] / "solutions/lab02_vision_models/lab02_vision_models.py"
 RUNS = 24
 
@@ -64,31 +60,17 @@ def shuffled(x: torch.Tensor) -> torch.Tensor:
     return x[torch.arange(len(x))[:, None], 0, order][:, None]
 
 
-def summary(shares: list[float]) -> dict[str, Any]:
-    """What the lab quotes, and every run."""
-    return {
-        "mean": statistics.mean(shares), "standard_deviation": statistics.stdev(shares),
-        "least": min(shares), "most": max(shares), "runs": shares,
-    }  # fmt: skip
-
-
 def main(path: Path | None = None) -> None:
     """Check, train, and write ``path``."""
     if not device.INTERPRETED:
         raise SystemExit("benchmarks.lab02 measures what a CPU trains, as in grading: set TRITON_INTERPRET=1.")
     master = load(MASTER)
-    runner = Runner(master)
-    tests = {name: outcome.status for name, outcome in runner.run().solution.items()}
-    failed = [name for name, status in tests.items() if status != "passed"]
-    if failed:
-        raise SystemExit(f"Nothing was trained: {', '.join(failed)} failed.")
-    lab = vars(runner.module)
+    lab, tests = solved(master)
     control = dict(lab)
     (mlp,) = (w.source for w in master.wrong_answers if (w.cell, w.mistake) == ("train_digits", "an_mlp"))
     exec(mlp, control)
     result = {
-        "machine": f"{platform.machine()} CPU, {torch.get_num_threads()} threads",
-        "versions": {"torch": torch.__version__, "triton": triton.__version__},
+        **result_files.cpu(),
         "tests": tests,
         "digits, solution": summary(digits(lab, lab["train_digits"])),
         "digits, MLP": summary(digits(lab, control["train_digits"])),
@@ -96,9 +78,7 @@ def main(path: Path | None = None) -> None:
         "clips, averaged": summary(clips(lab, averaged)),
         "clips, shuffled": summary(clips(lab, shuffled)),
     }
-    text = json.dumps(result, indent=2)
-    (path or RESULTS / f"{date.today()}-cpu-lab02.json").write_text(text + "\n")
-    print(text)
+    print(result_files.write(result, "cpu", "lab02", path))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ benchmarks/results/<date>-<machine>-lab06.json unless given.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +21,10 @@ import triton  # isort: skip
 import triton.language as tl  # isort: skip
 
 from autograder.master import load  # isort: skip
-from autograder.run import Runner  # isort: skip
+from benchmarks import result_files  # isort: skip
+from benchmarks.solved_lab import solved  # isort: skip
 from lablib.gpu.bench import measured_roofs, median_seconds  # isort: skip
 
-RESULTS = Path(__file__).parent / "results"
 MASTER = Path(__file__).parents[1] / "solutions/lab06_triton_kernels/lab06_triton_kernels.py"
 
 
@@ -60,13 +58,6 @@ def ordered_linear(x: torch.Tensor, w: torch.Tensor, GROUP_M: int) -> torch.Tens
         x, w, y, M, N, K, GROUP_M=GROUP_M, BLOCK_M=128, BLOCK_N=128, BLOCK_K=64, num_warps=8, num_stages=4
     )
     return y
-
-
-def solved_lab() -> tuple[dict[str, Any], dict[str, str]]:
-    """Run the master's setup, solution and test cells here; return their names and each test's status."""
-    runner = Runner(load(MASTER))
-    report = runner.run()
-    return vars(runner.module), {name: outcome.status for name, outcome in report.solution.items()}
 
 
 def softmax_rows(softmax_t: Callable[..., torch.Tensor]) -> list[dict[str, Any]]:
@@ -136,13 +127,9 @@ def main(path: Path | None = None) -> None:
     """Check, measure, and write ``path``."""
     if device.INTERPRETED:
         raise SystemExit("benchmarks.lab06 needs a GPU: the interpreter's times say nothing about a kernel.")
-    names, tests = solved_lab()
-    failed = [name for name, status in tests.items() if status != "passed"]
-    if failed:
-        raise SystemExit(f"Nothing was timed: {', '.join(failed)} failed on this GPU.")
+    names, tests = solved(load(MASTER))
     result = {
-        "machine": torch.cuda.get_device_name(),
-        "versions": {"torch": torch.__version__, "triton": triton.__version__, "cuda": torch.version.cuda},
+        **result_files.gpu(),
         "tests": tests,
         "roofs": measured_roofs(),
         "softmax_t, 16384 × 8192 float16": softmax_rows(names["softmax_t"]),
@@ -150,11 +137,7 @@ def main(path: Path | None = None) -> None:
         "program order, 8192 × 8192 × 16384 float16": order_rows(),
         "split-K, 16 × 1024 × 8192 float16": split_rows(names["linear_split_k"]),
     }
-    text = json.dumps(result, indent=2, ensure_ascii=False)
-    machine = result["machine"].lower().removeprefix("nvidia ").replace(" ", "-")
-    path = path or RESULTS / f"{date.today()}-{machine}-lab06.json"
-    path.write_text(text + "\n")
-    print(text)
+    print(result_files.write(result, result_files.gpu_slug(), "lab06", path))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@
 
 Every kernel is checked against its oracle by the lab's own tests first, then at the size at which it is timed, against
 PyTorch's result; nothing is timed if one fails. Times are medians with a cold L2 on random data. The file is
-benchmarks/results/<date>-<machine>-lab07.json unless given. ``quote`` measures nothing: it copies the rows on flash
-attention of the newest measurement of `benchmarks.kernels` to where the lab shows them.
+benchmarks/results/<date>-<machine>-lab07.json unless given. ``quote`` measures nothing: it copies the
+newest measurement of the forward pass, and of flash attention by `benchmarks.kernels`, to where the lab shows them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,12 @@ from typing import Any
 from lablib import device
 
 import torch  # isort: skip
-import triton  # isort: skip
 
 from autograder.master import load  # isort: skip
-from autograder.run import Runner  # isort: skip
+from benchmarks import result_files  # isort: skip
+from benchmarks.solved_lab import solved  # isort: skip
 from lablib.gpu.bench import measured_roofs, median_seconds  # isort: skip
 
-RESULTS = Path(__file__).parent / "results"
 LAB = Path(__file__).parents[1] / "solutions/lab07_flash_attention"
 QUOTED = LAB / "assets/h200_kernels.json"
 
@@ -42,31 +40,23 @@ WINDOWED = ((16, 64, 4, 2), (32, 64, 8, 2))
 BACKWARD = ((64, 4), (64, 8), (32, 4))
 """BLOCK, num_warps; at D = 128 the first spills in `grad_keys`, and the last has too few rows for HGMMA."""
 
+FORWARD_CASE = "forward, causal, 64 heads × 4096 × 128 float16"
+
 Names = dict[str, Any]
 Row = dict[str, Any]
 
 
-def quoted(result: Row) -> Row:
-    """Of a measurement of every kernel, what the lab shows: flash attention's rows, the machine and its roofs."""
-    rows = [row for row in result["rows"] if row["kernel"].startswith("flash attention")]
-    return {"machine": result["machine"], "versions": result["versions"], "roofs": result["roofs"], "rows": rows}
-
-
-def newest_kernels() -> Path:
-    """The newest measurement of every kernel."""
-    return sorted(RESULTS.glob("*-kernels.json"))[-1]
+def quoted(kernels: Row, lab: Row) -> Row:
+    """What the lab shows: of a measurement of every kernel, flash attention's; of this script's, the forward pass."""
+    rows = [row for row in kernels["rows"] if row["kernel"].startswith("flash attention")]
+    about = {name: kernels[name] for name in ("machine", "versions", "roofs")}
+    return {**about, "rows": rows, "attend": lab[FORWARD_CASE]}
 
 
 def quote() -> None:
     """Write what the lab shows."""
-    QUOTED.write_text(json.dumps(quoted(json.loads(newest_kernels().read_text())), indent=2, ensure_ascii=False) + "\n")
-
-
-def solved_lab() -> tuple[Names, dict[str, str]]:
-    """Run the master's setup, solution and test cells here; return their names and each test's status."""
-    runner = Runner(load(LAB / f"{LAB.name}.py"))
-    report = runner.run()
-    return vars(runner.module), {name: outcome.status for name, outcome in report.solution.items()}
+    kernels, lab = (json.loads(result_files.newest(what).read_text()) for what in ("kernels", "lab07"))
+    QUOTED.write_text(json.dumps(quoted(kernels, lab), indent=2, ensure_ascii=False) + "\n")
 
 
 def draw(*shape: int) -> torch.Tensor:
@@ -183,24 +173,16 @@ def main(path: Path | None = None) -> None:
     """Check, measure, and write ``path``."""
     if device.INTERPRETED:
         raise SystemExit("benchmarks.lab07 needs a GPU: the interpreter's times say nothing about a kernel.")
-    names, tests = solved_lab()
-    failed = [name for name, status in tests.items() if status != "passed"]
-    if failed:
-        raise SystemExit(f"Nothing was timed: {', '.join(failed)} failed on this GPU.")
+    names, tests = solved(load(LAB / f"{LAB.name}.py"))
     result = {
-        "machine": torch.cuda.get_device_name(),
-        "versions": {"torch": torch.__version__, "triton": triton.__version__, "cuda": torch.version.cuda},
+        **result_files.gpu(),
         "tests": tests,
         "roofs": measured_roofs(),
-        "forward, causal, 64 heads × 4096 × 128 float16": forward_rows(names, 4096),
+        FORWARD_CASE: forward_rows(names, 4096),
         "window of 1024, 64/16 heads × 8192 × 128 float16": window_rows(names, 8192, 1024),
         "backward, all keys, 64 heads × 2048 × 128 float16": backward_rows(names, 2048),
     }
-    text = json.dumps(result, indent=2, ensure_ascii=False)
-    machine = result["machine"].lower().removeprefix("nvidia ").replace(" ", "-")
-    path = path or RESULTS / f"{date.today()}-{machine}-lab07.json"
-    path.write_text(text + "\n")
-    print(text)
+    print(result_files.write(result, result_files.gpu_slug(), "lab07", path))
 
 
 if __name__ == "__main__":

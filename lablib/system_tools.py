@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 from lablib.hls.engines import ENGINES, Program
 
-__all__ = ["CHROMIUM", "PYTHON_VENV", "TOOLS_OF", "SystemTool", "provide"]
+__all__ = ["BARE_TOOLS", "CHROMIUM", "PYTHON_VENV", "TOOLS_OF", "SystemTool", "provide"]
 
 
 @dataclass(frozen=True)
 class SystemTool:
-    """A program or library of the operating system: the names it may go by, and the Debian package that has it."""
+    """A program or library of the operating system: the names it may go by, and the Debian packages that have it."""
 
     name: str
     executables: tuple[str, ...]
@@ -55,6 +55,13 @@ GRADE_TOOLS = (
 TEST_TOOLS = (
     SystemTool("postgresql", ("pg_ctlcluster",), "postgresql", "the tests cannot grade into a PostgreSQL gradebook"),
     CHROMIUM,
+    SystemTool("hunspell", ("hunspell",), "hunspell hunspell-en-gb", "the tests cannot check spelling"),
+)
+# What an image has not, of which Python is all that it has; the Dockerfile installs them before anything else.
+BARE_TOOLS = (
+    SystemTool("git", ("git",), "git", "nobody can pack what students get"),
+    SystemTool("make", ("make",), "make", "there are no commands"),
+    SystemTool("openssl", ("openssl",), "openssl", "nothing can be judged elsewhere"),
 )
 TOOLS_OF = {"lab": LAB_TOOLS, "grade": GRADE_TOOLS, "test": LAB_TOOLS + GRADE_TOOLS + TEST_TOOLS}
 PYTHON_VENV = SystemTool("venv", (), "python3-venv", "no virtual environment can be made")
@@ -68,7 +75,7 @@ def _missing(tools: tuple[SystemTool, ...]) -> list[SystemTool]:
 def _install(tools: list[SystemTool]) -> None:
     """Install with apt-get; its output is shown, since this can take a minute."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    packages = [tool.package for tool in tools]
+    packages = [package for tool in tools for package in tool.package.split()]
     print(f"Installing {', '.join(packages)} with apt-get.", flush=True)
     subprocess.run(["apt-get", "update", "--quiet"], env=environment, check=True)
     subprocess.run(["apt-get", "install", "--yes", "--quiet", *packages], env=environment, check=True)

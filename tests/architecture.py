@@ -15,13 +15,16 @@ GROUND = frozenset({"device", "data", "gpu", "models"})
 """What any topic's package of lablib may import of lablib; a package with other needs is listed below."""
 
 MAY_IMPORT = {
-    "check": frozenset({"device", "gpu"}),
+    "beside": frozenset(),
+    "check": frozenset({"beside", "device", "gpu", "home"}),
     "data": frozenset({"device"}),
     "device": frozenset(),
     "doctor": frozenset({"hls", "system_tools"}),
     "gpu": frozenset({"device"}),
-    "jupyter": frozenset(),
+    "home": frozenset({"beside"}),
+    "jupyter": frozenset({"home"}),
     "kernels": frozenset({"device", "gpu"}),
+    "ledger": frozenset({"beside"}),
     "models": frozenset({"device"}),
     "system_tools": frozenset({"hls"}),
     "viz": frozenset(),

@@ -17,9 +17,18 @@ from tests.architecture import violations
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {
-    *(".ci", "autograder", "benchmarks", "docs", "labs", "lablib", "solutions", "tests"),
-    *(".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md"),
-    *("LICENSE", "LICENSE-CC-BY-4.0", "Makefile", "README.md", "environment.yml", "jupytext.toml"),
+    *(".ci", ".devcontainer", "autograder", "benchmarks", "docs", "labs", "lablib", "solutions", "tests"),
+    *(".dockerignore", ".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "CITATION.cff"),
+    *(
+        "CONTRIBUTING.md",
+        "Dockerfile",
+        "LICENSE",
+        "LICENSE-CC-BY-4.0",
+        "Makefile",
+        "README.md",
+        "environment.yml",
+        "jupytext.toml",
+    ),
     *("nbgrader_config.py", "pyproject.toml", "requirements.lock"),
 }
 # Written so that it does not find itself.

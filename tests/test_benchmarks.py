@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder import master
-from benchmarks import grading, lab07
+from benchmarks import grading, lab07, lab18, parallel, result_files
 from benchmarks.grading_class import MIX, BenchmarkError, HandIn, hand_ins, require_points
 from benchmarks.grading_outcome import differences
 from benchmarks.grading_speed import Readings, Setting, grading_speed
@@ -21,20 +22,110 @@ from tests.autograder.conftest import write_lab
 
 
 def test_lab06_shows_the_newest_measurement(repository: Path) -> None:
-    newest = sorted((repository / "benchmarks/results").glob("*-lab06.json"))[-1]
+    newest = result_files.newest("lab06")
     shown = repository / "solutions/lab06_triton_kernels/assets/h200.json"
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
 def test_lab04_shows_the_newest_measurement(repository: Path) -> None:
-    newest = sorted((repository / "benchmarks/results").glob("*-diffusion-steps.json"))[-1]
+    newest = result_files.newest("diffusion-steps")
     shown = repository / "solutions/lab04_generative_models/assets/steps.json"
     assert shown.read_bytes() == newest.read_bytes(), f"copy {newest.name} to {shown.relative_to(repository)}"
 
 
+def test_every_brief_of_lab18_was_met_by_its_solution(repository: Path) -> None:
+    measured = json.loads(result_files.newest("lab18").read_text())
+    assert measured["language"]["worst"] < 0.9 and measured["language"]["worst elsewhere, at most 1.4"] < 1.3
+    assert all(row["control: to nearest, over allowed"] > 1.5 for row in measured["language"]["rows"])
+    assert measured["serving"]["solution"]["meets both"] == measured["serving"]["briefs"]
+    assert measured["search"]["worst"] < 0.02 and measured["compile"]["worst at 5 to 7 bits, at most 0.015"] < 0.013
+    assert all(row["cycles"] < row["most cycles"] for row in measured["engine"])
+    assets = json.loads((repository / "solutions/lab18_capstone/assets/best.json").read_text())
+    assert assets["accuracy"] == lab18.best_at_each_price()
+
+
+def test_lab10_asks_less_than_its_solution_was_measured_to_reach() -> None:
+    measured = json.loads(result_files.newest("lab10").read_text())
+    for inputs, most in (("vision", 0.6), ("language", 0.95)):
+        gates = measured[f"exits, {inputs}"]
+        assert gates["flops"]["most"] < most and gates["points lost"]["most"] < 1, "of 100 halves none fails the check"
+        assert min(gates[f"points above {control}"]["least"] for control in ("static", "random")) > 0
+    merged = {tuple(row["merged after blocks 1, 2, 3"]): row for row in measured["merging"]}
+    assert [round(100 * merged[counts]["merged at random"]) for counts in ((16, 12, 8), (24, 12, 4))] == [86, 75]
+
+
+def test_lab16_agrees_with_opacus_and_a_twentieth_of_the_bytes_costs_less_than_a_point() -> None:
+    measured = json.loads(result_files.newest("lab16").read_text())
+    assert len(measured["accountant"]) == 6
+    for row in measured["accountant"]:
+        assert math.isclose(row["lab"], row["opacus"], rel_tol=1e-9), row
+    compression = measured["compression"]
+    assert 0.045 < compression["share of the uplink"] <= 0.05
+    assert compression["points lost with feedback"]["most"] < 1
+    assert compression["points lost with feedback"]["mean"] < compression["points lost without"]["least"]
+
+
 def test_lab07_quotes_the_newest_measurement(repository: Path) -> None:
-    result = json.loads(lab07.newest_kernels().read_text())
-    assert json.loads(lab07.QUOTED.read_text()) == lab07.quoted(result), "run `python -m benchmarks.lab07 quote`"
+    kernels, measured = (json.loads(result_files.newest(what).read_text()) for what in ("kernels", "lab07"))
+    want = lab07.quoted(kernels, measured)
+    assert json.loads(lab07.QUOTED.read_text()) == want, "run `python -m benchmarks.lab07 quote`"
+
+
+def test_lab12_shows_the_newest_measurement_of_a_gpu(repository: Path) -> None:
+    measured = max(result_files.RESULTS.glob("*-h200-digits-network.json"))
+    shown = repository / "solutions/lab12_fpga_hls/assets/gpu.json"
+    assert shown.read_bytes() == measured.read_bytes(), "run `python -m benchmarks.lab12 asset`"
+
+
+def test_parallel_measures_over_gloo_what_it_measures_over_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parallel.SIZES, "gloo", (4096,))
+    monkeypatch.setitem(parallel.MODELS, "gloo", {"vocabulary": 8, "width": 8, "heads": 1, "depth": 1, "context": 8})
+    result = parallel.measure("gloo", 2)
+    assert [row["collective"] for row in result["collectives"]] == ["all_reduce", "all_gather", "reduce_scatter"]
+    assert all(row["bytes"] == 4096 and row["bus_bytes_per_s"] > 0 for row in result["collectives"])
+    assert [(step["how"], step["ranks"]) for step in result["steps"]] == [("alone", 1), ("ddp", 2), ("fsdp", 2)]
+    assert set(result["weak_scaling"]) == {"ddp", "fsdp"}
+
+
+def test_parallel_wants_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel.torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(sys, "argv", ["parallel"])
+    with pytest.raises(SystemExit, match="this machine has 1 GPU: two are needed"):
+        parallel.main()
+
+
+def test_lab13_searches_hold_what_the_lab_says_of_them() -> None:
+    measured = json.loads(result_files.newest("lab13").read_text())
+    rows = measured["searches at 150 queries"]
+    chances = {
+        name: row["p that it is no better than chance"] for name, row in rows.items() if name.startswith(("e", "c"))
+    }
+    assert max(chances["evolution"], chances["controller"]) < 0.01
+    assert chances["control: controller, the sign wrong"] > 0.99
+    darts, supernet, fronts = measured["DARTS"], measured["supernet"], measured["fronts"]
+    assert darts["better than it"] >= 8 and darts["control better than it"] == 0
+    band, everywhere = supernet["band"], supernet["all sizes"]
+    least = max(0.75 * band["between seeds"], band["FLOPs"])
+    assert len(band["supernet"]) == len(everywhere["supernet"]) == 10
+    assert min(band["supernet"]) > least > max(measured["control: supernet of one path"]["a cell of the band"])
+    assert sum(found > everywhere["FLOPs"] for found in everywhere["by accuracy"]) == 9
+    others = ("front search without same", "random", "Optuna's NSGA-II")
+    assert fronts["front search"]["mean"] > max(fronts[name]["mean"] for name in others)
+    again = measured["retrained"]
+    assert again["root mean square difference"] < 2 * again["root mean square deviation between the table's seeds"]
+
+
+def test_lab17_survives_what_the_lab_says_and_its_bounds_have_room() -> None:
+    measured = json.loads(result_files.newest("lab17").read_text())
+    for how in ("kills at random bytes", "kills at random moments"):
+        assert measured[how]["kills"] >= 200 and measured[how]["wrong"] == 0
+    assert sum(measured["simulated crashes"].values()) == 2000 and measured["simulated crashes"]["wrong"] == 0
+    assert [row["C/M"] for row in measured["intervals"]] == [0.005, 0.05, 0.2]
+    for row in measured["intervals"]:  # five standard deviations: chance rejects one right answer in a million
+        off = row["solution"]
+        assert abs(off["mean"]) + 5 * off["standard_deviation"] < 0.05, row["C/M"]
+    assert round(100 * measured["intervals"][1]["Young"]["mean"]) == 11
+    assert measured["continuous over static"]["least"] > 2
 
 
 def test_lab07_times_nothing_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +135,7 @@ def test_lab07_times_nothing_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_page_on_hardware_shows_the_newest_measurement(repository: Path) -> None:
-    newest = sorted((repository / "benchmarks/results").glob("*-hls.json"))[-1]
+    newest = result_files.newest("hls")
     result, page = json.loads(newest.read_text()), (repository / "docs/fpga.md").read_text()
     assert newest.name in page and result["machine"] in page and f"{result['load_before']:.1f}" in page
     for name, found in result["seconds"].items():

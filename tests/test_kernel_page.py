@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import kernel_page, kernel_pictures
+from benchmarks import kernel_page, kernel_pictures, result_files
 
-NEWEST = kernel_page.newest()
+NEWEST = result_files.newest("kernels")
 RESULT: dict[str, Any] = json.loads(NEWEST.read_text())
 AGAIN = "run `python -m benchmarks.kernel_page`"
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.kernel_page import faster, newest
+from benchmarks import result_files
+from benchmarks.kernel_page import faster
 
-ROWS: list[dict[str, Any]] = [row for row in json.loads(newest().read_text())["rows"] if "ms" in row]
+ROWS: list[dict[str, Any]] = [
+    row for row in json.loads(result_files.newest("kernels").read_text())["rows"] if "ms" in row
+]
 
 # Where the benchmark's kernel is not a module's name.
 MODULES = {

@@ -72,7 +72,10 @@ def packed(seen: Observation) -> dict[str, Any]:
         "dots": [tuple(vars(dot).values()) for dot in trace.dots],
         "faults": [(f.program, f.op, [*vars(f.buffer).values()], f.element, f.line, f.kernel) for f in trace.faults],
         "places": trace.places,
-        "rest": (seen.torch_ops, seen.changed_inputs, seen.unearned, seen.flops, seen.allocated_bytes, seen.peak_bytes),
+        "rest": (
+            seen.torch_ops, seen.changed_inputs, seen.unearned, seen.flops, seen.allocated_bytes, seen.peak_bytes,
+            seen.outside_bytes, seen.dtypes,
+        ),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import ast
 from autograder.lint.finding import Finding
 from autograder.lint.origins import student_side
 from autograder.lint.reading import Reading
-from autograder.lint.rules import cells, inputs, objects, process, training, verdicts, withholding
+from autograder.lint.rules import cells, inputs, objects, process, references, training, verdicts, withholding
 from autograder.master import Lab
 
 __all__ = ["Finding", "lint"]
@@ -28,7 +28,7 @@ def lint(lab: Lab) -> list[Finding]:
     >>> lint(master.load("solutions/_template/labNN_slug.py"))
     []
     """
-    found = {finding for rule in (*cells.RULES, *withholding.RULES) for finding in rule(lab)}
+    found = {finding for rule in (*cells.RULES, *references.RULES, *withholding.RULES) for finding in rule(lab)}
     student, setup = student_side(lab), [ast.parse(cell.source) for cell in lab.setup_cells]
     for test in lab.test_cells:
         reading = Reading(test.source, setup, student)

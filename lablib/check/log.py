@@ -13,7 +13,18 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["Log", "Operation", "Run", "Storage", "View", "allocated_bytes", "flops", "peak_bytes"]
+__all__ = [
+    "Log",
+    "Operation",
+    "Run",
+    "Storage",
+    "View",
+    "allocated_bytes",
+    "dtypes",
+    "flops",
+    "outside_bytes",
+    "peak_bytes",
+]
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,18 @@ def flops(log: Log) -> int:
 def allocated_bytes(log: Log) -> int:
     """Bytes that torch operations allocated, all together."""
     return sum(storage.nbytes for storage in log.storages if storage.origin == "torch")
+
+
+def outside_bytes(log: Log) -> int:
+    """Bytes of memory that neither an argument nor a torch operation brought."""
+    return sum(storage.nbytes for storage in log.storages if storage.origin == "outside")
+
+
+def dtypes(log: Log) -> list[str]:
+    """Names of the dtypes that torch operations read and made, sorted."""
+    operations = (event for event in log.events if isinstance(event, Operation))
+    found = {view.dtype for one in operations for view in views((one.args, one.kwargs, one.result))}
+    return sorted(str(dtype).removeprefix("torch.") for dtype in found)
 
 
 def peak_bytes(log: Log) -> int:

@@ -45,6 +45,10 @@ class Observation:
         Floating-point operations of matrix products, convolutions and attention, in torch and in kernels.
     allocated_bytes, peak_bytes
         Bytes that torch allocated, and the most that it had to hold at once; arguments are not counted.
+    outside_bytes
+        Memory that no argument brought and no operation made: constants, and numbers that numpy or Python computed.
+    dtypes
+        Of all that its torch operations read and made, by name and sorted, such as ``["int32", "int8"]``.
     """
 
     value: Any
@@ -55,6 +59,8 @@ class Observation:
     flops: int = 0
     allocated_bytes: int = 0
     peak_bytes: int = 0
+    outside_bytes: int = 0
+    dtypes: list[str] = field(default_factory=list)
 
     @property
     def launches(self) -> list[Launch]:
@@ -83,9 +89,10 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
     results = [t for t in tree_leaves(value) if _has_memory(t)]
     given = {storage_address(t) for _, t in tensors} | recorder.zeroed
     unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
-    counts = (logs.flops(recorder.log) + trace.dot_flops, logs.allocated_bytes(recorder.log))
+    log = recorder.log
     return Observation(
-        value, trace, _work(recorder.log), changed, unearned, *counts, logs.peak_bytes(recorder.log)
+        value, trace, _work(log), changed, unearned, logs.flops(log) + trace.dot_flops, logs.allocated_bytes(log),
+        logs.peak_bytes(log), logs.outside_bytes(log), logs.dtypes(log),
     )  # fmt: skip
 
 

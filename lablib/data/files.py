@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["FOLDER", "Images", "Source"]
+__all__ = ["FOLDER", "Images", "Source", "images"]
 
 FOLDER = Path(__file__).parent
 
@@ -76,8 +77,6 @@ class Images(NamedTuple):
 
 def images(source: Source, greatest: int, held_out: int) -> Images:
     """Read an archive with ``images`` (uint8, 0 to ``greatest``) and ``labels``; its last ``held_out`` are the test."""
-    import io
-
     with np.load(io.BytesIO(source.read())) as archive:
         x = torch.from_numpy(archive["images"]).float()[:, None] / greatest
         y = torch.from_numpy(archive["labels"]).long()

@@ -12,37 +12,6 @@ import torch
 
 __all__ = ["Graph", "karate_club", "stochastic_block_model"]
 
-# Members 0 to 33: each line is a member, and those with a higher number whom the member met outside the club.
-_FRIENDS = """
-0 1 2 3 4 5 6 7 8 10 11 12 13 17 19 21 31
-1 2 3 7 13 17 19 21 30
-2 3 7 8 9 13 27 28 32
-3 7 12 13
-4 6 10
-5 6 10 16
-6 16
-8 30 32 33
-9 33
-13 33
-14 32 33
-15 32 33
-18 32 33
-19 33
-20 32 33
-22 32 33
-23 25 27 29 32 33
-24 25 27 31
-25 31
-26 29 33
-27 33
-28 31 33
-29 32 33
-30 32 33
-31 32 33
-32 33
-"""
-_OFFICERS_SIDE = (9, 14, 15, 18, 20, *range(22, 34))
-
 
 class Graph(NamedTuple):
     """An undirected graph.
@@ -73,7 +42,7 @@ def karate_club() -> Graph:
     are in ``train``.
 
     Source: Zachary, "An Information Flow Model for Conflict and Fission in Small Groups", Journal of Anthropological
-    Research 33(4), 1977, figure 1; sides as in networkx. Facts of a publication, typed in here.
+    Research 33(4), 1977, figure 1, as networkx has it.
 
     Examples
     --------
@@ -81,11 +50,11 @@ def karate_club() -> Graph:
     >>> len(club.columns) // 2, club.y.bincount().tolist()
     (78, [17, 17])
     """
-    pairs = [(int(a), int(b)) for a, *others in map(str.split, _FRIENDS.split("\n")[1:-1]) for b in others]
-    adjacency = torch.zeros(34, 34, dtype=torch.bool)
-    adjacency[tuple(torch.tensor(pairs).T)] = True
-    y = torch.zeros(34, dtype=torch.int64)
-    y[list(_OFFICERS_SIDE)] = 1
+    from networkx import karate_club_graph, to_numpy_array
+
+    club = karate_club_graph()
+    adjacency = torch.from_numpy(to_numpy_array(club)) > 0
+    y = torch.tensor([int(side == "Officer") for _, side in club.nodes(data="club")])
     train = torch.zeros(34, dtype=torch.bool)
     train[[0, 33]] = True
     return Graph(*_csr(adjacency), torch.eye(34), y, train)

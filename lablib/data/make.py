@@ -14,6 +14,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,8 @@ def digits() -> dict[str, np.ndarray]:
     """The 1797 images of 8 × 8 in scikit-learn: ``images`` uint8 from 0 to 16, ``labels`` uint8."""
     from sklearn.datasets import load_digits
 
-    data = load_digits()  # pyright: ignore[reportAttributeAccessIssue]
-    return _shuffled(data.images, data.target)  # pyright: ignore[reportAttributeAccessIssue]
+    data: Any = load_digits()
+    return _shuffled(data.images, data.target)
 
 
 def mnist() -> dict[str, np.ndarray]:

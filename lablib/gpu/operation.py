@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
@@ -10,7 +11,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-__all__ = ["Moved", "is_strided", "moved_bytes", "product_flops", "storage_nbytes", "storage_of"]
+__all__ = [
+    "Moved", "distinct_nbytes", "is_strided", "moved_bytes", "place_of", "product_flops", "storage_nbytes",
+    "storage_of",
+]  # fmt: skip
 
 UNWRITTEN = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 UNREAD = {"copy_", "fill_", "zero_"}  # what they change they do not read
@@ -68,16 +72,16 @@ def moved_bytes(func: Any, args: tuple, kwargs: dict[str, Any], result: Any, par
     inputs = {part.untyped_storage()._cdata for t in given for part in _parts(t)}
     made = [t for t in tree_leaves(result) if isinstance(t, Tensor)]
     fresh = [t for t in made if storage_of(t) not in inputs]
-    written = sum(map(_nbytes, changed)) + (0 if name in UNWRITTEN else sum(map(_nbytes, fresh)))
+    written = sum(map(distinct_nbytes, changed)) + (0 if name in UNWRITTEN else sum(map(distinct_nbytes, fresh)))
     if not written:
         return Moved(0, 0, 0)
     read = {True: 0, False: 0}
     for place, tensor in enumerate(given):
         if name in UNREAD and any(tensor is one for one in changed):
             continue
-        size = _nbytes(tensor)
+        size = distinct_nbytes(tensor)
         if name in GATHERS and place == 0:
-            size = min(size, sum(map(_nbytes, fresh)))
+            size = min(size, sum(map(distinct_nbytes, fresh)))
         read[storage_of(tensor) in parameters] += size
     return Moved(read[True], read[False], written)
 
@@ -90,8 +94,7 @@ def _arguments(func: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Ten
     changed = _tensors(value for name, value in values.items() if name in written)
     given: dict[Any, Tensor] = {}
     for tensor in _tensors(values.values()):
-        same = (storage_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()) if is_strided(tensor) else 0
-        given.setdefault(same or id(tensor), tensor)
+        given.setdefault(place_of(tensor) if is_strided(tensor) else id(tensor), tensor)
     return list(given.values()), changed
 
 
@@ -107,6 +110,11 @@ def is_strided(tensor: Tensor) -> bool:
 def storage_of(tensor: Tensor) -> int:
     """The memory of a tensor's numbers, as a number that no other piece of memory has while this one lives."""
     return _parts(tensor)[0].untyped_storage()._cdata
+
+
+def place_of(tensor: Tensor) -> tuple[Any, ...]:
+    """Which numbers a dense tensor shows, and in which order: two views of the same numbers have the same place."""
+    return storage_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()
 
 
 def storage_nbytes(tensor: Tensor) -> int:
@@ -127,14 +135,12 @@ def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
     raise NotImplementedError(f"The bytes of a tensor of layout {tensor.layout} are not counted: use CSR, CSC or COO.")
 
 
-def _nbytes(tensor: Tensor) -> int:
+def distinct_nbytes(tensor: Tensor) -> int:
     """Bytes of the different numbers of a tensor: an expanded axis repeats those that are there."""
     return sum(map(_dense_nbytes, _parts(tensor)))
 
 
 def _dense_nbytes(tensor: Tensor) -> int:
-    elements = 1
-    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-        elements *= size if stride or not size else 1
+    sizes = (size if stride else min(size, 1) for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     # Windows that overlap, as those of unfold, read no more than what is there.
-    return min(elements * tensor.element_size(), tensor.untyped_storage().nbytes())
+    return min(math.prod(sizes) * tensor.element_size(), tensor.untyped_storage().nbytes())

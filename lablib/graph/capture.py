@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from lablib.graph import spelling
 from lablib.graph.ir import Graph
 
-__all__ = ["capture", "from_fx"]
+__all__ = ["capture", "from_dynamo", "from_fx"]
 
 
 def capture(model: nn.Module, *inputs: Tensor) -> Graph:

@@ -9,15 +9,18 @@ pointwise nodes need, once; it writes only what somebody outside needs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from typing import Any
 
 from torch import Tensor, nn
 
 from lablib.gpu.ledger import Row, ledger
-from lablib.graph.ir import Graph, metas, nbytes, types
+from lablib.gpu.operation import distinct_nbytes, place_of
+from lablib.graph.ir import Graph, bases, metas, nbytes, types
 from lablib.graph.ops import POINTWISE, VIEWS, compute
 
-__all__ = ["costs", "kernels", "traffic"]
+__all__ = ["costs", "kernel_bytes", "kernels", "traffic"]
 
 Kernel = dict[str, Any]
 
@@ -119,14 +122,6 @@ def kernels(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> list[Kernel]:
     return result
 
 
-def bases(graph: Graph) -> dict[str, str]:
-    """By name: the name of whose memory it is, itself for all but views."""
-    base = {name: name for name in (*graph["inputs"], *graph["constants"])}
-    for node in graph["nodes"]:
-        base[node["name"]] = base[node["inputs"][0]] if node["op"] in VIEWS else node["name"]
-    return base
-
-
 def traffic(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> int:
     """Bytes that the kernels of a graph read and write, views free.
 
@@ -153,22 +148,11 @@ def kernel_bytes(graph: Graph, groups: Sequence[Sequence[str]] = ()) -> list[int
         anchors = [name for name in names if nodes[name]["op"] not in POINTWISE]
         reads = sum(each[name].bytes - each[name].written_bytes for name in anchors)
         outside = {i for name in names if name not in anchors for i in nodes[name]["inputs"] if i not in (None, *names)}
-        tensors = {_place(made[name]): made[name] for name in outside}
-        reads += sum(_distinct_bytes(tensor) for tensor in tensors.values())
+        # Two views that show the same numbers are read once.
+        tensors = {place_of(made[name]): made[name] for name in outside}
+        reads += sum(map(distinct_nbytes, tensors.values()))
         found.append(reads + sum(nbytes(tuple(made[name].shape), made[name].dtype) for name in kernel["writes"]))
     return found
-
-
-def _place(tensor: Tensor) -> tuple:
-    """Two views that show the same elements in the same way are read once."""
-    return tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride()
-
-
-def _distinct_bytes(tensor: Tensor) -> int:
-    count = 1
-    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-        count *= size if stride or not size else 1
-    return count * tensor.element_size()
 
 
 def _units(graph: Graph, groups: Sequence[Sequence[str]]) -> dict[str, int]:
@@ -210,16 +194,20 @@ def _ordered(graph: Graph, unit: dict[str, int]) -> list[int]:
     for node in graph["nodes"]:
         mine = waits.setdefault(unit[node["name"]], set())
         mine |= {unit[i] for i in node["inputs"] if i in unit} - {unit[node["name"]]}
+    sorter = TopologicalSorter(waits)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        stuck = [name for name, number in unit.items() if number in error.args[1]]
+        raise ValueError(f"These kernels wait for each other, so that none can start: {', '.join(stuck)}.") from None
+    place = {one: number for number, one in enumerate(waits)}
+    ready: list[tuple[int, int]] = []
     order: list[int] = []
-    while waits:
-        ready = next((one for one, on in waits.items() if not on), None)
-        if ready is None:
-            stuck = [name for name, number in unit.items() if number in waits]
-            raise ValueError(f"These kernels wait for each other, so that none can start: {', '.join(stuck[:8])}.")
-        del waits[ready]
-        order.append(ready)
-        for on in waits.values():
-            on.discard(ready)
+    while sorter.is_active():
+        for one in sorter.get_ready():
+            heappush(ready, (place[one], one))
+        order.append(heappop(ready)[1])
+        sorter.done(order[-1])
     return order
 
 

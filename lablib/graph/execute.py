@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, fx, nn
 
 from lablib.graph.capture import from_dynamo
 from lablib.graph.cost import kernels
-from lablib.graph.ir import Graph, validate
-from lablib.graph.ops import OPS, VIEWS, compute
+from lablib.graph.ir import Graph, apply, validate
+from lablib.graph.ops import VIEWS, compute
 
-__all__ = ["apply", "backend", "run", "to_fx"]
+__all__ = ["backend", "given", "run", "to_fx"]
 
 Groups = Sequence[Sequence[str]]
 
 
-def apply(node: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
-    """The result of one node, whose inputs are among ``values``."""
-    return compute(node["op"], [None if i is None else values[i] for i in node["inputs"]], node["attributes"])
+def given(graph: Graph, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    """What is there before the first node runs, by name: ``inputs`` in the order of the graph's own, and constants.
+
+    Raises
+    ------
+    ValueError
+        If the graph has more inputs, or fewer.
+    """
+    if len(inputs) != len(graph["inputs"]):
+        raise ValueError(f"The graph has the inputs {', '.join(graph['inputs'])}: it was given {len(inputs)} tensors.")
+    return {**graph["constants"], **dict(zip(graph["inputs"], inputs, strict=True))}
 
 
 def run(graph: Graph, *inputs: Tensor) -> list[Tensor]:
     """What a graph returns for ``inputs``, which stand in the order of its own.
+
+    Raises
+    ------
+    ValueError
+        If the graph has more inputs, or fewer.
 
     Examples
     --------
@@ -32,7 +46,7 @@ def run(graph: Graph, *inputs: Tensor) -> list[Tensor]:
     >>> run({"inputs": {"x": ((1,), torch.float32)}, "constants": {}, "nodes": [node], "outputs": ["y"]}, torch.ones(1))
     [tensor([3.])]
     """
-    values = {**graph["constants"], **dict(zip(graph["inputs"], inputs, strict=True))}
+    values = given(graph, inputs)
     for node in graph["nodes"]:
         values[node["name"]] = apply(node, values)
     return [values[name] for name in graph["outputs"]]
@@ -72,7 +86,9 @@ def to_fx(graph: Graph, groups: Groups = ()) -> fx.GraphModule:
             target = f"fused_{group_of[names[0]]}"
             inputs, outputs, holder[target] = _fused(graph, nodes)
             call = root.call_module(target, tuple(made[name] for name in inputs))
-            made.update({name: root.call_function(_item, (call, place)) for place, name in enumerate(outputs)})
+            made.update(
+                {name: root.call_function(operator.getitem, (call, place)) for place, name in enumerate(outputs)}
+            )
         else:
             made[names[0]] = _emit(root, nodes[0], made)
     root.output(tuple(made[name] for name in graph["outputs"]))
@@ -150,8 +166,4 @@ def _emit(graph: fx.Graph, node: dict[str, Any], made: dict[str, fx.Node]) -> fx
 
 
 def _call(op: str, *inputs: Any, **attributes: Any) -> Tensor:
-    return OPS[op].function(*inputs, **attributes)
-
-
-def _item(values: Sequence[Any], place: int) -> Any:
-    return values[place]
+    return compute(op, list(inputs), attributes)

@@ -13,14 +13,16 @@ the node comes from: only pictures read it, and it may be missing.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lablib.graph.ops import OPS, compute
+from lablib.graph.ops import OPS, VIEWS, compute
 
-__all__ = ["Graph", "metas", "nbytes", "text", "types", "validate"]
+__all__ = ["Graph", "apply", "bases", "metas", "nbytes", "text", "types", "validate"]
 
 Graph = dict[str, Any]
 _LARGEST = 2**28  # bytes of one tensor, so that no graph of unknown origin fills the machine
@@ -70,6 +72,19 @@ def _validate_node(node: Any, known: dict[str, Any]) -> None:
             raise ValueError(f"The node {name!r} reads {given!r}, which no input, constant or earlier node makes.")
 
 
+def apply(node: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
+    """The result of one node, whose inputs are among ``values``."""
+    return compute(node["op"], [None if i is None else values[i] for i in node["inputs"]], node["attributes"])
+
+
+def bases(graph: Graph) -> dict[str, str]:
+    """By name: the name of whose memory it is, itself for all but views."""
+    base = {name: name for name in (*graph["inputs"], *graph["constants"])}
+    for node in graph["nodes"]:
+        base[node["name"]] = base[node["inputs"][0]] if node["op"] in VIEWS else node["name"]
+    return base
+
+
 def metas(graph: Graph) -> dict[str, Tensor]:
     """A tensor on the ``meta`` device for every name: shape, dtype, strides, and whose memory a view shows.
 
@@ -113,21 +128,18 @@ def nbytes(shape: tuple[int, ...], dtype: torch.dtype) -> int:
     >>> nbytes((2, 3), torch.float32)
     24
     """
-    elements = 1
-    for size in shape:
-        elements *= size
-    return elements * dtype.itemsize
+    return math.prod(shape) * dtype.itemsize
 
 
 def text(graph: Graph) -> str:
-    """A graph for reading, a line a node.
+    """A graph for reading, a line a node; `lablib.graph.parse` reads it.
 
     Examples
     --------
     >>> node = {"name": "y", "op": "add", "inputs": ["x"], "attributes": {"other": 2}}
     >>> print(text({"inputs": {"x": ((2, 3), torch.float32)}, "constants": {}, "nodes": [node], "outputs": ["y"]}))
     x: float32 (2, 3)
-    y = add(x, other=2)    float32 (2, 3)
+    y = add(x, other=2)    # float32 (2, 3)
     return y
     """
     kinds = {name: f"{str(dtype).removeprefix('torch.')} {shape}" for name, (shape, dtype) in types(graph).items()}
@@ -135,5 +147,5 @@ def text(graph: Graph) -> str:
     for node in graph["nodes"]:
         attributes = [f"{key}={value}" for key, value in node["attributes"].items()]
         call = f"{node['name']} = {node['op']}({', '.join([*map(str, node['inputs']), *attributes])})"
-        lines.append(f"{call}    {kinds[node['name']]}")
+        lines.append(f"{call}    # {kinds[node['name']]}")
     return "\n".join([*lines, f"return {', '.join(graph['outputs'])}"])

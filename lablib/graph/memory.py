@@ -12,11 +12,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lablib.graph.execute import apply
-from lablib.graph.ir import Graph, metas
+from lablib.graph.cost import kernels as kernels_of
+from lablib.graph.execute import given
+from lablib.graph.ir import Graph, apply, bases, metas, nbytes, types
 from lablib.graph.ops import VIEWS
 
-__all__ = ["live_bytes", "overlaps", "run_in_arena"]
+__all__ = ["live_bytes", "memory_job", "overlaps", "run_in_arena"]
+
+
+def memory_job(
+    graph: Graph, groups: Sequence[Sequence[str]] = ()
+) -> tuple[list[dict[str, Any]], dict[str, int], list[str]]:
+    """What a planner of memory is given: kernels in order, bytes of each result, and results that the graph returns.
+
+    Examples
+    --------
+    >>> from lablib.graph import parse
+    >>> memory_job(parse("x: float32 (4, 4); a = relu(x); v = view(a, shape=[16]); return v"))
+    ([{'nodes': ['a'], 'reads': ['x'], 'writes': ['a']}], {'a': 64}, ['a'])
+    """
+    order, base, kinds = kernels_of(graph, groups), bases(graph), types(graph)
+    written = [name for kernel in order for name in kernel["writes"]]
+    kept = [base[name] for name in graph["outputs"] if base[name] in written]
+    return order, {name: nbytes(*kinds[name]) for name in written}, kept
 
 
 def _spans(kernels: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -93,12 +111,17 @@ def run_in_arena(
     -------
     list of Tensor
         What the graph returns, as it stands in memory after the last kernel.
+
+    Raises
+    ------
+    ValueError
+        If the graph has more inputs, or fewer.
     """
     nodes = {node["name"]: node for node in graph["nodes"]}
     shapes = metas(graph)
     ends = [offsets[name] + _extent(shapes[name]) for kernel in kernels for name in kernel["writes"]]
     arena = torch.full((max(ends, default=0),), 255, dtype=torch.uint8)  # NaN, where nothing was written
-    values: dict[str, Tensor] = {**graph["constants"], **dict(zip(graph["inputs"], inputs, strict=True))}
+    values = given(graph, inputs)
     _add_views(graph, values)
     for kernel in kernels:
         inside = dict(values)

@@ -78,6 +78,7 @@ _OTHER: dict[str, Callable[..., Any]] = {
     "softmax": lambda x, dim: torch.softmax(x, dim),
     "mean": lambda x, dim, keepdim: torch.mean(x, dim, keepdim=keepdim),
     "sum": lambda x, dim, keepdim: torch.sum(x, dim, keepdim=keepdim),
+    "avg_pool2d": F.avg_pool2d,
     "max_pool2d": F.max_pool2d,
     "max_pool3d": F.max_pool3d,
     "upsample": lambda x, scale: F.interpolate(x, scale_factor=scale, mode="nearest"),

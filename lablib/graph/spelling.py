@@ -17,7 +17,6 @@ _SAME = {
     "_sparse_mm": "matmul",
     "mm": "matmul",
     "bmm": "matmul",
-    "_to_copy": "to",
 }
 _RESHAPES = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze", "squeeze", "contiguous", "clone"}
 _PARTS = {"chunk", "split", "split_with_sizes", "unbind"}
@@ -127,11 +126,8 @@ def _spelled(op: str, values: dict[str, Any]) -> tuple[str, list[fx.Node | None]
     if op in ("arange", "logspace"):
         rest = {"start": 0, "step": 1} if op == "arange" else {}
         kept = {key: values[key] for key in ("start", "end", "step", "steps", "base") if key in values}
-        return (
-            op,
-            [],
-            {**rest, **kept, "dtype": values.get("dtype") or (torch.int64 if op == "arange" else _dtype(values))},
-        )
+        dtype = torch.int64 if op == "arange" and values.get("dtype") is None else _dtype(values)
+        return op, [], {**rest, **kept, "dtype": dtype}
     if op in ("transpose", "t", "mT") or (op == "numpy_T" and _value(values["self"]).dim() == 2):
         return "permute", [values["self"]], {"dims": _swapped(values)}
     if op.startswith("upsample_nearest"):
@@ -142,7 +138,7 @@ def _spelled(op: str, values: dict[str, Any]) -> tuple[str, list[fx.Node | None]
     attributes = {key: value for key, value in values.items() if not isinstance(value, fx.Node)}
     if op == "batch_norm":
         tensors = [values[key] for key in ("input", "weight", "bias", "running_mean", "running_var")]
-    if op == "_to_copy" or op == "to":
+    if op in ("_to_copy", "to"):
         return "to", tensors[:1], {"dtype": attributes["dtype"]}
     if op in ("mean", "sum") and attributes.get("dim") is None:
         attributes |= {"dim": list(range(_value(values["self"]).dim())), "keepdim": attributes.get("keepdim", False)}
@@ -156,11 +152,8 @@ def _attributes(op: str, values: dict[str, Any]) -> dict[str, Any]:
         if value is None or key in _DROPPED.get(op, ()) or key in ("pin_memory", "device", "layout", "memory_format"):
             continue
         if op in _ARRAYS and isinstance(value, (list, tuple, int)) and key != "groups":
-            value = (
-                [value] * _ARRAYS[op]
-                if isinstance(value, int)
-                else list(value) * (_ARRAYS[op] // len(value) if value else 0)
-            )
+            value = [value] if isinstance(value, int) else list(value)
+            value *= _ARRAYS[op] // max(len(value), 1)
         kept[_RENAMED.get(op, {}).get(key, key)] = list(value) if isinstance(value, (list, tuple)) else value
     if op.startswith("max_pool") and not kept["stride"]:
         kept["stride"] = kept["kernel_size"]

@@ -82,7 +82,7 @@ def bits_for(low: int, high: int) -> BitsType:
 
 
 def checked(value: object, kind: object, name: str) -> np.ndarray:
-    """The value as an array of shape (*batch, *kind.shape) that fits its type.
+    """The value as an array of shape ``(*batch, *kind.shape)`` that fits its type.
 
     Parameters
     ----------

@@ -102,7 +102,8 @@ def _verilator(verilog: str, top: str, files: Mapping[str, str] | None) -> list[
     from cocotb_tools import config
 
     main = config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    inputs = {"verilog": verilog, "top": top, "cocotb": version("cocotb"), **versions()}
+    library = str(config.libs_dir)  # the program finds it there: one in another environment is another program
+    inputs = {"verilog": verilog, "top": top, "cocotb": version("cocotb"), "library": library, **versions()}
     objects = runtime(False, "verilated_vpi")
 
     def make(folder: Path) -> None:
@@ -111,8 +112,8 @@ def _verilator(verilog: str, top: str, files: Mapping[str, str] | None) -> list[
         parts = [path.name for path in sorted((folder / "made").glob("*.cpp"))]
         (folder / "unit.cpp").write_text("".join(f'#include "{part}"\n' for part in [*parts, main]))
         options = ["-O0", *compiler_flags(False), "-Imade", "-I.", "unit.cpp", *objects, "-pthread", "-o", "simulate"]
-        library = [f"-L{config.libs_dir}", f"-Wl,-rpath,{config.libs_dir}", "-lcocotbvpi_verilator"]
-        command = [GXX.require(), *options, *library]
+        linked = [f"-L{library}", f"-Wl,-rpath,{library}", "-lcocotbvpi_verilator"]
+        command = [GXX.require(), *options, *linked]
         run(command, folder, BUILD_SECONDS, f"building the simulator of {top}")
 
     folder = built("cocotb", {**inputs, "files": repr(sorted((files or {}).items()))}, make)

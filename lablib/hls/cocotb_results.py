@@ -111,4 +111,5 @@ def no_start(output: str, bench: str) -> str:
     said = [line.strip() for line in output.splitlines() if re.match(r"\s*\w*(Error|Exception)\b", line)]
     line = _line(output)
     where = f"Line {line} of the test bench, `{bench.splitlines()[line - 1].strip()}`: " if line else ""
-    return f"{where}the test bench did not start: {(said or ['the simulator ended'])[-1].rstrip('.')}."
+    ended = said or output.strip().splitlines() or ["the simulator ended"]
+    return f"{where}the test bench did not start: {ended[-1].rstrip('.')}."

@@ -50,11 +50,6 @@ class Schedule:
     stages: int
     report: Report
 
-    @property
-    def by_stage(self) -> tuple[tuple[Operation, ...], ...]:
-        """The operations of each stage."""
-        return tuple(tuple(one for one in self.operations if one.stage == stage) for stage in range(self.stages))
-
 
 def schedule(
     design: XlsFunction | XlsProc,

@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from lablib import home
+
 __all__ = ["command", "environment"]
 
 CONFIGURATION = Path(__file__).parent
@@ -49,6 +51,7 @@ def command(root: Path, port: int, browser: bool) -> list[str]:
         f"--ServerApp.root_dir={root.resolve()}",
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
+        f"--LabApp.default_url=/lab/tree/labs{f'/{home.PAGE}' if (root / 'labs' / home.PAGE).is_file() else ''}",
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
 

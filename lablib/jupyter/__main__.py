@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from lablib import home
 from lablib.jupyter import command, environment
 
 
@@ -17,6 +18,10 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true", help="for a headless machine")
     options = parser.parse_args()
     root = Path.cwd()
+    try:
+        home.write(root / "labs")
+    except (OSError, ValueError) as error:  # the labs open without it
+        print(f"The home page stays as it is: {error}", file=sys.stderr)
     try:
         arguments = command(root, options.port, browser=not options.no_browser)
     except FileNotFoundError as error:

@@ -122,7 +122,7 @@ def dequantize_int4(packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
 
 
 def matmul_int4_reference(x: torch.Tensor, packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    """``x @ Wᵀ`` in plain torch, W dequantized."""
+    """``x @ Wᵀ`` in plain torch, W dequantised."""
     return x @ dequantize_int4(packed, scales).T
 
 

@@ -28,7 +28,7 @@ def _add_splits_kernel(parts_ptr, y_ptr, n, SPLITS: tl.constexpr, BLOCK: tl.cons
 
 
 def parts_of(y: torch.Tensor, splits: int) -> torch.Tensor:
-    """Memory for the parts of a sum: ``y`` itself if there is one, else float32 of shape (splits, *y.shape)."""
+    """Memory for the parts of a sum: ``y`` itself if there is one, else float32 of shape ``(splits, *y.shape)``."""
     return y if splits == 1 else torch.empty((splits, *y.shape), dtype=torch.float32, device=y.device)
 
 

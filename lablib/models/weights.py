@@ -48,12 +48,12 @@ def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
     with np.load(_existing(name, ".npz", folder)) as archive:
         state = {key: torch.from_numpy(archive[key]) for key in archive.files}
     own = model.state_dict()
-    wrong = [key for key in sorted(own | state) if _shape(own.get(key)) != _shape(state.get(key))]
+    wrong = [key for key in sorted(own | state) if _said(own.get(key)) != _said(state.get(key))]
     if wrong:
         key = wrong[0]
         raise ValueError(
-            f"The weights {name!r} do not fit this {type(model).__name__}: {key} has shape {_shape(state.get(key))} in "
-            f"the file and {_shape(own.get(key))} in the model ({len(wrong)} such). They were trained for "
+            f"The weights {name!r} do not fit this {type(model).__name__}: {key} {_said(state.get(key))} in the file "
+            f"and {_said(own.get(key))} in the model ({len(wrong)} such). They were trained for "
             f"{card(name, folder)['model']}."
         )
     # float16 in the file is widened to what the model computes in.
@@ -82,5 +82,5 @@ def _existing(name: str, suffix: str, folder: Path) -> Path:
     return path
 
 
-def _shape(tensor: torch.Tensor | None) -> tuple[int, ...] | None:
-    return None if tensor is None else tuple(tensor.shape)
+def _said(tensor: torch.Tensor | None) -> str:
+    return "is not" if tensor is None else f"has shape {tuple(tensor.shape)}"

@@ -23,7 +23,8 @@ def rate_at(step: int, steps: int, warmup: int) -> float:
     """
     if step < warmup:
         return (step + 1) / warmup
-    return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / (steps - warmup))
+    # A schedule also asks for the step after the last, where training ends with its warm-up.
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(steps - warmup, 1))
 
 
 def fit(

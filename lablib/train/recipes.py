@@ -172,6 +172,7 @@ def vae() -> Recipe:
 def diffusion() -> Recipe:
     from lablib.data.digits import digits
     from lablib.models.diffusion import STEPS, UNet, add_noise, signal_levels
+    from lablib.models.sampling import sample
 
     data = digits()
     x, test = 2 * data.train_x.to(DEVICE) - 1, data.test_x.to(DEVICE)
@@ -187,8 +188,6 @@ def diffusion() -> Recipe:
 
     @torch.no_grad()
     def measure(model: nn.Module) -> dict[str, float]:
-        from lablib.models.sampling import sample
-
         start = torch.randn(test.shape, generator=torch.Generator().manual_seed(0)).to(DEVICE)
         found = {"test_error": float(error(model, (2 * test - 1).repeat(5, 1, 1, 1), torch.Generator().manual_seed(0)))}
         for steps in (10, 50):
@@ -209,5 +208,72 @@ def _distance(drawn: Tensor, real: Tensor) -> float:
     return metrics.frechet_distance(network.features(drawn), network.features(real))
 
 
-RECIPES = {recipe.__name__: recipe for recipe in (cnn, cnn_digits, cnn3d, vit, gpt, gcn, vae, diffusion)}
-"""Functions that make a recipe, by the name of its weights; ``cnn_digits`` comes before those that need it."""
+def vit_exits() -> Recipe:
+    """Heads on the frozen ViT."""
+    from lablib.data.mnist import mnist
+    from lablib.models.exits import Exits, states
+    from lablib.models.vit import ViT
+    from lablib.models.weights import load
+
+    backbone: Any = load(ViT(), "vit").to(DEVICE)
+    x, y, test_x, test_y = (tensor.to(DEVICE) for tensor in mnist())
+
+    def logits(model: nn.Module, images: Tensor) -> list[Tensor]:
+        return [model(exit, state.mean(dim=1)) for exit, state in enumerate(states(backbone, images)[:-1])]
+
+    def loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+        chosen = torch.randint(len(y), (100,), generator=generator).to(DEVICE)
+        return _mean_loss(logits(model, x[chosen]), y[chosen])
+
+    @torch.no_grad()
+    def measure(model: nn.Module) -> dict[str, float]:
+        return _exit_accuracy(logits(model, test_x), test_y)
+
+    required = {"test_accuracy_exit_2": (0.95, 1.0), "test_accuracy_exit_3": (0.965, 1.0)}
+    return Recipe(
+        lambda: Exits(64, 10), "Exits(64, 10), on ViT()", "mnist", loss, measure, required, steps=800, rate=2e-2
+    )
+
+
+def gpt_exits() -> Recipe:
+    """Heads on the frozen GPT."""
+    from lablib.data.austen import austen
+    from lablib.models.exits import Exits, states
+    from lablib.models.gpt import GPT
+    from lablib.models.weights import load
+
+    backbone: Any = load(GPT(), "gpt").to(DEVICE)
+    train, test = (tokens.to(DEVICE) for tokens in austen())
+    places = torch.arange(129, device=DEVICE)
+
+    def logits(model: nn.Module, tokens: Tensor) -> list[Tensor]:
+        return [model(exit, state).flatten(0, 1) for exit, state in enumerate(states(backbone, tokens)[:-1])]
+
+    def loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+        window = train[torch.randint(len(train) - 128, (16, 1), generator=generator).to(DEVICE) + places]
+        return _mean_loss(logits(model, window[:, :-1]), window[:, 1:].flatten())
+
+    @torch.no_grad()
+    def measure(model: nn.Module) -> dict[str, float]:
+        window = test.unfold(0, 129, 128)[:100]
+        return _exit_accuracy(logits(model, window[:, :-1]), window[:, 1:].flatten())
+
+    required = {"test_accuracy_exit_3": (0.55, 1.0)}
+    return Recipe(
+        lambda: Exits(128, 72), "Exits(128, 72), on GPT()", "austen", loss, measure, required, steps=800, rate=1e-2
+    )
+
+
+def _mean_loss(logits: list[Tensor], y: Tensor) -> Tensor:
+    return torch.stack([nn.functional.cross_entropy(one, y) for one in logits]).mean()
+
+
+def _exit_accuracy(logits: list[Tensor], y: Tensor) -> dict[str, float]:
+    right = [float((one.argmax(dim=1) == y).float().mean()) for one in logits]
+    return {f"test_accuracy_exit_{number}": share for number, share in enumerate(right, start=1)}
+
+
+RECIPES = {
+    recipe.__name__: recipe for recipe in (cnn, cnn_digits, cnn3d, vit, vit_exits, gpt, gpt_exits, gcn, vae, diffusion)
+}
+"""Functions that make a recipe, by the name of its weights; networks come before the recipes that load them."""

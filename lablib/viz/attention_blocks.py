@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lablib.viz.grids import BARE_AXIS
 from lablib.viz.picture import SLIDER_HEIGHT, Picture, Step, add_slider
-from lablib.viz.style import AMBER, CALM_BLUE, CARD, FAINT, GREEN, INK, MARGIN, RULE, card, graph_objects, heading
+from lablib.viz.style import (
+    AMBER,
+    CALM_BLUE,
+    CARD,
+    FAINT,
+    GREEN,
+    INK,
+    MARGIN,
+    RULE,
+    WIDTH,
+    card,
+    graph_objects,
+    heading,
+)
 from lablib.viz.units import percent, three_digits
 
 if TYPE_CHECKING:
@@ -154,17 +168,16 @@ def _draw(tilings: list[_Tiling], shape: tuple[int, int], causal: bool, window: 
 def _add_axes(figure: Figure, shape: tuple[int, int]) -> None:
     """The scores as a square in the middle, Q's strip at its left, the strip of K and V above."""
     queries, keys = shape
-    plain = {"showgrid": False, "showticklabels": False, "zeroline": False, "fixedrange": True, "ticks": ""}
-    width = _SIDE / (760 - 2 * MARGIN)
+    width = _SIDE / (WIDTH - 2 * MARGIN)
     left, right = 0.06, 0.06 + width
     strip, after = 0.06 + _STRIP * width, 0.06 + (_STRIP + _GAP) * width
     across = {"x": [left, strip], "x2": [after, right]}
     down = {"y": [1 - _STRIP, 1], "y2": [0, 1 - _STRIP - _GAP]}
     figure.update_layout(
-        xaxis={**plain, "domain": across["x"], "range": [0, 1], "anchor": "y2"},
-        yaxis={**plain, "domain": down["y"], "range": [0, 1], "anchor": "x2"},
-        xaxis2={**plain, "domain": across["x2"], "range": [0, keys], "anchor": "y2"},
-        yaxis2={**plain, "domain": down["y2"], "range": [queries, 0], "anchor": "x2"},
+        xaxis={**BARE_AXIS, "domain": across["x"], "range": [0, 1], "anchor": "y2"},
+        yaxis={**BARE_AXIS, "domain": down["y"], "range": [0, 1], "anchor": "x2"},
+        xaxis2={**BARE_AXIS, "domain": across["x2"], "range": [0, keys], "anchor": "y2"},
+        yaxis2={**BARE_AXIS, "domain": down["y2"], "range": [queries, 0], "anchor": "x2"},
     )
     for text, x, y, anchor in (
         ("Q", left, 0.45, "right"),

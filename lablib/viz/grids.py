@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lablib.viz.style import INK, MARGIN, WIDTH
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 GAP = 36  # px between panels
 CAPTION = 26  # px above a panel, for its name
+_CHARACTER = 7.2  # px of a name
+_SMALLEST_CELL = 1.0  # px
 BARE_AXIS = {
     "showgrid": False,
     "showticklabels": False,
@@ -43,34 +48,44 @@ class Layout:
     corners: tuple[tuple[float, float], ...]
 
 
-def arrange(shapes: Sequence[tuple[int, int]], *, tallest: int = 460, largest_cell: int = 24) -> Layout:
-    """Lay panels side by side or one below another, whichever gives the larger cells.
+def arrange(
+    shapes: Sequence[tuple[int, int]], names: Sequence[str], *, tallest: int = 460, largest_cell: int = 24
+) -> Layout:
+    """Fill rows with panels, from left to right, with the largest cells for which all of them fit.
 
     Parameters
     ----------
     shapes
         Rows and columns of each panel.
+    names
+        What stands above each panel; a panel narrower than its name takes the name's width.
     tallest
-        Height in pixels that the panels may take.
+        Height in pixels that the panels may take; it gives way where cells would be smaller than a pixel.
     largest_cell
         Side of a cell in pixels that small panels stop at.
     """
+    fitting = (_in_rows(shapes, names, cell) for cell in np.arange(largest_cell, _SMALLEST_CELL, -0.25))
+    wanted = (layout for layout in fitting if layout.height <= tallest and _reach(layout, shapes) <= layout.width)
+    return next(wanted, None) or _in_rows(shapes, names, _SMALLEST_CELL)
+
+
+def _in_rows(shapes: Sequence[tuple[int, int]], names: Sequence[str], cell: float) -> Layout:
+    """Put panels of such cells side by side, and start a row below where the next one has no room."""
     width = WIDTH - 2 * MARGIN
-    gaps = GAP * (len(shapes) - 1)
-    rows, cols = [shape[0] for shape in shapes], [shape[1] for shape in shapes]
-    beside = min((width - gaps) / sum(cols), (tallest - CAPTION) / max(rows), largest_cell)
-    below = min(width / max(cols), (tallest - gaps - CAPTION * len(shapes)) / sum(rows), largest_cell)
     corners: list[tuple[float, float]] = []
-    x, y = 0.0, float(CAPTION)
-    for count_rows, count_cols in shapes:
-        corners.append((x, y))
-        if beside >= below:
-            x += count_cols * beside + GAP
-        else:
-            y += count_rows * below + GAP + CAPTION
-    cell = max(beside, below)
-    height = CAPTION + max(rows) * beside if beside >= below else y - GAP - CAPTION
-    return Layout(cell, width, height, tuple(corners))
+    x, top, bottom = 0.0, float(CAPTION), 0.0
+    for (rows, cols), name in zip(shapes, names, strict=True):
+        own = max(cols * cell, _CHARACTER * len(re.sub("<.*?>", "", name)))
+        if x > 0 and x + own > width:
+            x, top = 0.0, bottom + GAP + CAPTION
+        corners.append((x, top))
+        x, bottom = x + own + GAP, max(bottom, top + rows * cell)
+    return Layout(float(cell), width, bottom, tuple(corners))
+
+
+def _reach(layout: Layout, shapes: Sequence[tuple[int, int]]) -> float:
+    """Right edge of the cells of the panel that reaches farthest."""
+    return max(left + cols * layout.cell for (left, _), (_, cols) in zip(layout.corners, shapes, strict=True))
 
 
 def add_axes(figure: Figure, layout: Layout, shapes: Sequence[tuple[int, int]], names: Sequence[str]) -> None:

@@ -109,8 +109,8 @@ def _totals(moment: Moment) -> str:
 
 def _draw(kernel: str, prints: Sequence[Footprint], history: Sequence[Moment]) -> Figure:
     go = graph_objects()
-    shapes = [one.drawn for one in prints]
-    layout = arrange(shapes)
+    shapes, names = [one.drawn for one in prints], [one.caption() for one in prints]
+    layout = arrange(shapes, names)
     # Below axes of a single row plotly moves the slider down, to keep clear of the legend.
     bottom = 36 + SLIDER_HEIGHT + (24 if layout.height < 60 else 0)
     height = round(_TOP + layout.height + bottom)
@@ -126,7 +126,7 @@ def _draw(kernel: str, prints: Sequence[Footprint], history: Sequence[Moment]) -
     ]
     figure = go.Figure(steps[0].traces)
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
-    add_axes(figure, layout, shapes, [one.caption() for one in prints])
+    add_axes(figure, layout, shapes, names)
     _add_legend(figure)
     add_slider(figure, steps, prefix="")
     return figure

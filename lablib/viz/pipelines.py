@@ -88,7 +88,7 @@ def pipeline(
     last = timeline.latency + timeline.ii * (inputs - 1)
     sentences = [_sentence(timeline, rows, inputs, cycle) for cycle in range(last + 1)]
     first = min(last, timeline.latency)
-    summary = _summary(timeline, rows, inputs)
+    summary = _summary(timeline, inputs)
     picture, geometry = pipeline_picture(timeline, rows, inputs, first, f"{title} {summary} {sentences[first]}")
     content = {"title": title, "subtitle": summary, "svg": picture, "cycles": sentences, "first": first, **geometry}
     still = titled(title, summary, picture, geometry["width"], geometry["height"])
@@ -130,7 +130,7 @@ def _works(row: Row, ii: int, inputs: int, cycle: int) -> bool:
     return any(start <= age < start + cycles for age in ages for start, cycles in row.bars)
 
 
-def _summary(timeline: Any, rows: Sequence[Row], inputs: int) -> str:
+def _summary(timeline: Any, inputs: int) -> str:
     last = timeline.latency + timeline.ii * (inputs - 1)
     flight = timeline.latency // timeline.ii + 1
     return (

@@ -110,7 +110,8 @@ def _check(rows: int, cols: int | None, block: Block, blocks: Sequence[Block]) -
         raise ValueError(f"block and blocks must all be ints or all be pairs, got {block} and {list(blocks)}")
     if isinstance(block, tuple) and cols is None:
         raise ValueError(f"block {block} has two sides but the array is a vector: give rows and cols")
-    sizes: list[Any] = sorted({block, *blocks})  # type: ignore[type-var]  # all ints or all pairs, as checked above
+    distinct: set[Any] = {block, *blocks}  # all ints or all pairs
+    sizes = sorted(distinct)
     if min(rows, 1 if cols is None else cols, *np.ravel(sizes)) < 1:
         raise ValueError(f"every size must be at least 1, got rows={rows}, cols={cols}, blocks={sizes}")
     return sizes

@@ -122,7 +122,7 @@ def _draw(layers: Sequence[Mapping[str, Any]], paths: Sequence[list[np.ndarray]]
     steps = [
         Step(
             f"{depth} {layer['name']}",
-            [_panel(seen, frame, frames) for frame in range(frames)],
+            [_panel(seen, frame) for frame in range(frames)],
             {"title": heading(title, _sentence(depth, layer, seen), height)},
         )
         for depth, (layer, seen) in enumerate(zip(layers, paths, strict=True), 1)
@@ -157,7 +157,7 @@ def _sentence(depth: int, layer: Mapping[str, Any], seen: Sequence[np.ndarray]) 
     )
 
 
-def _panel(seen: Sequence[np.ndarray], frame: int, frames: int) -> Any:
+def _panel(seen: Sequence[np.ndarray], frame: int) -> Any:
     go = graph_objects()
     plane = np.outer(seen[-2], seen[-1])
     most = plane.max() * (seen[0].max() if len(seen) == 3 else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from lablib.viz.svg import SERIES, drawing, node, paint, text, titled, words
@@ -40,7 +41,7 @@ def stream_schedule(
     Raises
     ------
     ValueError
-        There is no task, or the lists differ in length.
+        There is no task, the lists differ in length, or tasks wait for each other or for one that is not there.
 
     Examples
     --------
@@ -49,6 +50,9 @@ def stream_schedule(
     """  # noqa: E501
     if not names or len({len(names), len(durations), len(waits), len(schedule)}) > 1:
         raise ValueError("give one or more tasks, each with a name, a duration, a list of waits and a place")
+    for task, others in enumerate(waits):
+        if strange := [other for other in others if other not in range(len(names))]:
+            raise ValueError(f"task {task} waits for {strange[0]}; there are tasks 0 to {len(names) - 1}")
     streams = max(stream for stream, _ in schedule) + 1
     end = max(start + d for (_, start), d in zip(schedule, durations, strict=True))
     longest = _longest(durations, waits)
@@ -67,11 +71,11 @@ def stream_schedule(
 def _longest(durations: Sequence[int], waits: Sequence[Sequence[int]]) -> int:
     """The longest chain of tasks that wait for each other."""
     ends: dict[int, int] = {}
-    while len(ends) < len(durations):
-        ready = [n for n in range(len(durations)) if n not in ends and all(w in ends for w in waits[n])]
-        if not ready:
-            raise ValueError("tasks wait for each other in a circle")
-        ends.update({n: durations[n] + max((ends[w] for w in waits[n]), default=0) for n in ready})
+    try:
+        for task in TopologicalSorter(dict(enumerate(waits))).static_order():
+            ends[task] = durations[task] + max((ends[other] for other in waits[task]), default=0)
+    except CycleError as error:
+        raise ValueError(f"tasks wait for each other in a circle: {', '.join(map(str, error.args[1]))}") from None
     return max(ends.values())
 
 

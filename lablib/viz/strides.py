@@ -102,7 +102,8 @@ def _draw(views: Mapping[str, View], places: Mapping[str, np.ndarray], size: int
     rows, cols = (max(each.shape[axis] for each in places.values()) for axis in (0, 1))
     across = min(size, _MOST_COLS)
     shapes = [(rows, cols), (-(-size // across), across)]
-    layout = arrange(shapes, tallest=420, largest_cell=30)
+    names = ["<b>view</b>", "<b>memory</b>"]
+    layout = arrange(shapes, names, tallest=420, largest_cell=30)
     bottom = 48 + SLIDER_HEIGHT
     height = round(_TOP + layout.height + bottom)
     title = "Which place in memory does each element of a view read?"
@@ -119,7 +120,7 @@ def _draw(views: Mapping[str, View], places: Mapping[str, np.ndarray], size: int
     ]
     figure = go.Figure(steps[0].traces)
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
-    add_axes(figure, layout, shapes, ["<b>view</b>", "<b>memory</b>"])
+    add_axes(figure, layout, shapes, names)
     _add_legend(figure)
     if len(steps) > 1:
         add_slider(figure, steps, prefix="", play=False)

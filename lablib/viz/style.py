@@ -66,7 +66,7 @@ def card(figure: Figure, title: str, subtitle: str, height: int, **layout: Any) 
     Parameters
     ----------
     figure
-        Its axes and traces are left as they are.
+        Its traces are left as they are. All axes that its layout names are styled, so name a second pair before.
     title
         The question that the picture answers, or its finding.
     subtitle

@@ -90,7 +90,7 @@ def tile_order(
     means = ", ".join(f"{name} {np.mean([wave.panels for wave in each]):.1f}" for name, each in waves.items())
     wave = f"A wave of {plural(in_flight, 'program')} needs, on average, this many panels of A and B"
     summary = f"{wave}: {means} ({plural(count, 'wave')})."
-    return Picture(_draw(waves, grid, in_flight), summary)
+    return Picture(_draw(waves, grid), summary)
 
 
 def _check(name: str, tiles: Sequence[tuple[int, int]], grid: tuple[int, int]) -> None:
@@ -113,10 +113,14 @@ def _waves(tiles: Sequence[tuple[int, int]], in_flight: int) -> list[_Wave]:
     return [_Wave(order[first : first + in_flight]) for first in range(0, len(order), in_flight)]
 
 
-def _draw(waves: Mapping[str, list[_Wave]], grid: tuple[int, int], in_flight: int) -> Figure:
+def _draw(waves: Mapping[str, list[_Wave]], grid: tuple[int, int]) -> Figure:
     go = graph_objects()
     shapes = [(grid[0] + _STRIP, grid[1] + _STRIP)] * len(waves)
-    layout = arrange(shapes, tallest=520)
+    names = [
+        f"<b>{name}</b>  {np.mean([wave.panels for wave in each]):.1f} panels a wave on average"
+        for name, each in waves.items()
+    ]
+    layout = arrange(shapes, names, tallest=520)
     bottom = 36 + SLIDER_HEIGHT
     height = round(_TOP + layout.height + bottom)
     title = "Which panels of A and B does a wave of programs need?"
@@ -131,10 +135,6 @@ def _draw(waves: Mapping[str, list[_Wave]], grid: tuple[int, int], in_flight: in
     ]
     figure = go.Figure(steps[0].traces)
     card(figure, title, "", height, margin={"l": MARGIN, "r": MARGIN, "t": _TOP, "b": bottom})
-    names = [
-        f"<b>{name}</b>  {np.mean([wave.panels for wave in each]):.1f} panels a wave on average"
-        for name, each in waves.items()
-    ]
     add_axes(figure, layout, shapes, names)
     _add_legend(figure)
     add_slider(figure, steps, prefix="")

@@ -46,7 +46,7 @@ def running_mean(x, window):
     ### END SOLUTION
 
 
-# %% test_running_mean tags=["test", "core"] points=60 hours=0.5
+# %% test_running_mean tags=["test", "core"] points=60 hours=0.5 covers=["ml_systems", "lo1"]
 x = torch.tensor([1.0, 2.0, 6.0, 3.0])
 check.close(running_mean(x, 2), torch.tensor([1.5, 4.0, 4.5]), name="running_mean(x, 2)")
 ### BEGIN HIDDEN TESTS
@@ -56,7 +56,7 @@ for length, window in [(1, 1), (7, 7), (33, 5)]:
     check.close(running_mean(x, window), x.unfold(0, window, 1).mean(dim=1), name=name)
 ### END HIDDEN TESTS
 
-# %% explain_rounding [markdown] tags=["manual", "core"] points=40 hours=0.5
+# %% explain_rounding [markdown] tags=["manual", "core"] points=40 hours=0.5 covers=["ml_systems", "lo3"]
 # **Explain.** After a million requests the running sum is large and a latency is small. What goes
 # wrong in float32, and what would you change? Two or three sentences.
 #

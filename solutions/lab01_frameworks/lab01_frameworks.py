@@ -188,7 +188,7 @@ mine = x.slice(0, None, None, -1).permute(1, 0)
 viz.view_explorer({"x": (x.shape, x.strides, x.offset), "mine": (mine.shape, mine.strides, mine.offset)}, size=12)
 
 
-# %% test_strided tags=["test", "core"] points=15 hours=1.5
+# %% test_strided tags=["test", "core"] points=15 hours=1.5 covers=["ml_systems", "lo1"]
 def place(shape, strides, offset):
     """A view as its places in memory; strides of axes of length 1 do not count."""
     return [[n for n in shape if n > 1], [s for n, s in zip(shape, strides, strict=True) if n > 1], offset]
@@ -360,7 +360,7 @@ y = tape.apply(*OPERATIONS["mul"], a, x)
 print(f"y = tanh(x) · x at 0.5 is {tape.value(y):.4f}; its slope is {slope:.4f}")
 
 
-# %% test_tape tags=["test", "core"] points=15 hours=1.5
+# %% test_tape tags=["test", "core"] points=15 hours=1.5 covers=["backpropagation", "lo1"]
 def counted(tape, name, visits, entry, *slots):
     """Apply an operation whose forward and vjp write the entry's number into `visits`."""
     forward, vjp = OPERATIONS[name]
@@ -521,7 +521,7 @@ class Dispatcher:
         ### END SOLUTION
 
 
-# %% test_dispatcher tags=["test", "core"] points=10 hours=1.0
+# %% test_dispatcher tags=["test", "core"] points=10 hours=1.0 covers=["ml_systems", "lo1"]
 def equipped():
     """A dispatcher for mm, cast and cat, and the log that its kernels write."""
     d, log = Dispatcher(), []
@@ -731,7 +731,7 @@ print(
 )
 
 
-# %% test_capture tags=["test", "core"] points=15 hours=1.5
+# %% test_capture tags=["test", "core"] points=15 hours=1.5 covers=["graphs", "lo1"]
 def agrees(text, operations, examples, others, guards):
     """Capture a program, compare its operations, and run the graph on other inputs."""
     program = Program(text)
@@ -877,7 +877,7 @@ def crossover(a, b, bytes_per_element):
     ### END SOLUTION
 
 
-# %% test_fit tags=["test", "core"] points=5 hours=0.5
+# %% test_fit tags=["test", "core"] points=5 hours=0.5 covers=["ml_systems", "lo2", "lo3"]
 def recovers(a, b):
     """Rows of a machine with these two numbers, each up to 8% wrong; the fit must find them within 5%."""
     rows = []
@@ -1007,7 +1007,7 @@ def diagnose(counts, a, b):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "core"] points=5 hours=0.5
+# %% test_diagnose tags=["test", "core"] points=5 hours=0.5 covers=["ml_systems", "lo1"]
 def text_of(step, times, last="x"):
     return Program(f"def program(x):\n    for _ in range({times}):\n        x = {step}\n    return {last}")
 
@@ -1155,7 +1155,7 @@ def match(left, right):
     ### END SOLUTION
 
 
-# %% test_match tags=["test", "core"] points=15 hours=1.5
+# %% test_match tags=["test", "core"] points=15 hours=1.5 covers=["ml_systems", "graphs", "lo2"]
 LANGUAGES = ("aten", "tensorflow", "jaxpr", "stablehlo")
 softmax = {ir: CAPTURES["functions"]["softmax"][ir]["nodes"] for ir in LANGUAGES}
 steps = {"mm": "MatMul", "amax": "Max", "sub": "sub", "exp": "Exp", "sum_1": "Sum", "div": "truediv"}
@@ -1221,7 +1221,8 @@ for function, (one, other) in itertools.product(functions, itertools.permutation
 # %% look_hlo
 eager = [n for n in CAPTURES["functions"]["normed"]["aten"]["nodes"] if n["op"] != "placeholder"]
 compiled = [n for n in CAPTURES["functions"]["normed"]["hlo"]["nodes"] if n["op"] not in ("parameter", "constant")]
-print(f"normed: {len(eager)} calls in eager PyTorch, {len(compiled)} after XLA:")
+normed_calls = {"eager": len(eager), "XLA": len(compiled)}
+print(f"normed: {normed_calls['eager']} calls in eager PyTorch, {normed_calls['XLA']} after XLA:")
 for node in compiled:
     print(f"  {node['name']:28}", " + ".join(node.get("parts", [node["op"]])))
 
@@ -1302,7 +1303,7 @@ class LiveBytes(TorchDispatchMode):
         return result
 
 
-# %% test_peaks tags=["test", "stretch"] points=10 hours=1.0
+# %% test_peaks tags=["test", "stretch"] points=10 hours=1.0 covers=["graphs", "lo3"]
 def measured(lines, argument):
     """Run the lines with real tensors: what eager Python holds, and what the graph needs."""
     body = [f"    {target} = torch.cat([{', '.join(operands)}]).sin_()" for target, operands, _ in lines]
@@ -1373,7 +1374,7 @@ for batch in (4, 4096):
 # 2. XLA turns the 8 calls of `normed` into 4, and computes some operations twice or three times. Which term of the model shrinks at batch 4, which at batch 4096? Why does the repeated work not show?
 # 3. Put `if h.sum() > 0:` into `normed`. What happens to the capture, and what to the time on a GPU? Name a rewriting that avoids it, and its price.
 
-# %% explain_cost [markdown] tags=["manual", "core"] points=10 hours=0.5
+# %% explain_cost [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["ml_systems", "lo2", "lo3"]
 # ### BEGIN SOLUTION
 # 1. The line was fitted to the smallest calls and to those that move 12 MB or more: a = 1.3 µs, 1 / b = 22 GB/s. It predicts 2 400 elements; measured, a call takes twice the overhead at about 16 000. Three arrays of 16 000 elements are
 #    0.2 MB and lie in the L2 cache: 0.2 MB in the 1.9 µs beyond the overhead are 105 GB/s, five times what b says. So b is no constant: each level of the hierarchy has its own.
@@ -1389,6 +1390,17 @@ for batch in (4, 4096):
 # * 4: calls at batch 4 and bytes at batch 4096 (1 each); repeated arithmetic is hidden because moving a byte takes longer than the operations on it (2).
 # * 3: one branch under a guard, or a graph break (1); the wait for the device, or fusion lost (1); `torch.where` or the like **with its price** (1).
 # * Claims without a number earn at most half.
+
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab01_frameworks", {
+    "add_call_us": lambda: plain,
+    "crossover_elements": lambda: predicted,
+    "normed_eager_calls": lambda: normed_calls["eager"],
+    "normed_xla_calls": lambda: normed_calls["XLA"],
+})  # fmt: skip
 
 # %% [markdown]
 # ## What to take along

@@ -106,7 +106,7 @@ def windows(x, kernel, stride, dilation):
     ### END SOLUTION
 
 
-# %% test_windows tags=["test", "core"] points=5 hours=0.75
+# %% test_windows tags=["test", "core"] points=5 hours=0.75 covers=["convnets", "lo2"]
 def windows_oracle(x, kernel, stride, dilation):
     columns = F.unfold(x, kernel, dilation, stride=stride)
     sizes = zip(x.shape[2:], kernel, stride, dilation, strict=True)
@@ -175,7 +175,7 @@ def conv2d_product(x, w, stride, padding, dilation):
     ### END SOLUTION
 
 
-# %% test_conv2d_product tags=["test", "core"] points=10 hours=1.0
+# %% test_conv2d_product tags=["test", "core"] points=10 hours=1.0 covers=["convnets", "lo2"]
 def judge_conv2d(x, w, stride, padding, dilation):
     want = F.conv2d(x, w, None, stride, padding, dilation)
     seen = check.observe(conv2d_product, x, w, stride, padding, dilation)
@@ -261,7 +261,7 @@ def split_width(channels_in, channels_out, t, d):
     ### END SOLUTION
 
 
-# %% test_conv3d_cost tags=["test", "core"] points=5 hours=0.75
+# %% test_conv3d_cost tags=["test", "core"] points=5 hours=0.75 covers=["cnn3d", "lo3"]
 def counted_conv3d(shape, channels_out, kernel, stride, padding):
     layer = nn.Conv3d(shape[1], channels_out, kernel, stride, padding, bias=False, device="meta")
     return layer.weight.numel(), ledger(layer, torch.empty(shape, device="meta")).total.flops
@@ -310,7 +310,7 @@ def conv2plus1d(x, spatial, temporal, stride):
     ### END SOLUTION
 
 
-# %% test_conv2plus1d tags=["test", "core"] points=10 hours=1.0
+# %% test_conv2plus1d tags=["test", "core"] points=10 hours=1.0 covers=["cnn3d", "lo3"]
 def judge_conv2plus1d(B, C, M, C_out, t, d, stride, size):
     x = check.rng.normal(B, C, *size)
     spatial, temporal = check.rng.normal(M, C, d, d), check.rng.normal(C_out, M, t)
@@ -363,7 +363,7 @@ def patch_embed(x, w, bias, patch):
     ### END SOLUTION
 
 
-# %% test_patch_embed tags=["test", "core"] points=5 hours=0.75
+# %% test_patch_embed tags=["test", "core"] points=5 hours=0.75 covers=["vits", "lo1"]
 def judge_patch_embed(x, D, patch):
     w, bias = check.rng.normal(D, x.shape[1], patch, patch), check.rng.normal(D)
     want = F.conv2d(x, w, bias, patch).flatten(2).transpose(1, 2).contiguous()
@@ -433,7 +433,7 @@ def parallel_block(x, norm_w, norm_b, w_in, b_in, w_out, b_out, heads):
     ### END SOLUTION
 
 
-# %% test_parallel_block tags=["test", "core"] points=10 hours=1.25
+# %% test_parallel_block tags=["test", "core"] points=10 hours=1.25 covers=["vits", "lo3"]
 def block_oracle(x, norm_w, norm_b, w_in, b_in, w_out, b_out, heads):
     x, norm_w, norm_b, w_in, b_in, w_out, b_out = (t.double() for t in (x, norm_w, norm_b, w_in, b_in, w_out, b_out))
     C, d = x.shape[2], x.shape[2] // heads
@@ -572,7 +572,7 @@ def costs(row):
     return {key: getattr(row, key) for key in ("flops", "parameter_bytes", "read_bytes", "written_bytes")}
 
 
-# %% test_layer_cost tags=["test", "core"] points=10 hours=1.0
+# %% test_layer_cost tags=["test", "core"] points=10 hours=1.0 covers=["convnets", "vits", "lo2"]
 def judge_layer(layer, shape, dtype=torch.float32):
     module, batch = layer.to("meta", dtype), check.rng.choice(2, 40)
     one, several = (torch.empty(count, *shape, dtype=dtype, device="meta") for count in (1, batch))
@@ -647,7 +647,7 @@ def ridge_batch(flops, weight_bytes, activation_bytes, flops_per_s, bytes_per_s)
     ### END SOLUTION
 
 
-# %% test_ridge_batch tags=["test", "core"] points=5 hours=0.5
+# %% test_ridge_batch tags=["test", "core"] points=5 hours=0.5 covers=["commodity_hardware", "lo2"]
 check.equal(ridge_batch(100, 30, 2, 10, 1), 4, name="ridge_batch(100, 30, 2, 10, 1)")
 check.equal(ridge_batch(100, 30, 10, 10, 1), None, name="ridge_batch(100, 30, 10, 10, 1)")
 ### BEGIN HIDDEN TESTS
@@ -733,7 +733,7 @@ def chain_of(model, x):
     return chain
 
 
-# %% test_kept_bytes tags=["test", "core"] points=5 hours=0.75
+# %% test_kept_bytes tags=["test", "core"] points=5 hours=0.75 covers=["backpropagation", "lo1"]
 def judge_kept(layers, shape, batch):
     model = nn.Sequential(*layers).to("meta")
     saved = ledger(model, torch.empty(batch, *shape, device="meta"), backward=True).saved
@@ -866,7 +866,7 @@ def train_digits(x, y):
     ### END SOLUTION
 
 
-# %% test_train_digits tags=["test", "core"] points=10 hours=1.25
+# %% test_train_digits tags=["test", "core"] points=10 hours=1.25 covers=["convnets", "lo3"]
 from lablib.data.mnist import mnist
 
 digits, turn, names = mnist(), check.rng.choice(0, 8), check.rng.uniform(10).argsort().cpu()
@@ -926,7 +926,7 @@ def train_clips(x, y):
     ### END SOLUTION
 
 
-# %% test_train_clips tags=["test", "core"] points=10 hours=1.0
+# %% test_train_clips tags=["test", "core"] points=10 hours=1.0 covers=["cnn3d", "lo1"]
 draw, swapped = check.rng.choice(0, 1000), check.rng.choice(0, 2)
 clips = moving_digits(train=512, test=256, seed=draw)
 check.seed(check.rng.choice(0, 2**31))
@@ -952,13 +952,13 @@ def shuffled(clips):
     return clips[torch.arange(len(clips))[:, None], 0, order][:, None]
 
 
-clips = moving_digits(train=512, test=512)
+clips, clips_right = moving_digits(train=512, test=512), {}
 for name, change in {"as they are": lambda x: x, "averaged": averaged, "shuffled": shuffled}.items():
     layers, state = train_clips(change(clips.train_x), clips.train_y)
     model = build(layers)
     model.load_state_dict(state)
-    share = accuracy(model, change(clips.test_x), clips.test_y)
-    print(f"frames {name:12} {share:.1%} of 512 held-out clips are right")
+    clips_right[name] = accuracy(model, change(clips.test_x), clips.test_y)
+    print(f"frames {name:12} {clips_right[name]:.1%} of 512 held-out clips are right")
 
 # %% [markdown]
 # ## 6 · Diagnose from counters (stretch)
@@ -1046,7 +1046,7 @@ def diagnose(seen, plan):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.75
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.75 covers=["convnets", "lo1"]
 expected_plan, visible = faulty_runs((16, 32), batch=8)
 diagnoses = {name: diagnose(seen, expected_plan) for name, seen in visible.items()}
 check.equal(diagnoses, {name: name for name in visible}, name="your diagnoses")
@@ -1118,7 +1118,7 @@ print(
 #    long. What then sets the time of one image, which by the bound needs about 80 ns? And is the real gain of a batch of 256 smaller or larger than both ratios?
 # 3. Which single change to the program (not to the hardware) would bring the ledger's ratio nearer to your prediction, and why?
 
-# %% explain_batch [markdown] tags=["manual", "core"] points=10 hours=0.75
+# %% explain_batch [markdown] tags=["manual", "core"] points=10 hours=0.75 covers=["convnets", "lo2", "lo3"]
 # ### BEGIN SOLUTION
 # 1. I counted only products. Norms, ReLUs, additions and the mean do no products, and read almost no weights: they move activations, and these grow with the batch. A batch only shares the reading of weights, so
 #    nothing of their time can be shared. At batch 256 products move only 29% of the CNN's bytes; the other 71% take as long an image as before. So 2.3 × becomes 1.4 ×.
@@ -1135,6 +1135,17 @@ print(
 # * 3: the time to start one operation from the clock's two numbers and the count of operations (1; their own numbers, any machine); launches set the time of one image on the GPU, hundreds of times the bound or more (1); a batch shares them, so the real gain is larger than both ratios (1).
 # * 3: fusing or folding norm and ReLU into the products (or a compiler that does; 2), because their activations then make no trip to memory (1). "A larger batch" or "a faster GPU" earns nothing.
 
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab02_vision_models", {
+    "cnn_batch_256_time_ratio": lambda: clock[1] / clock[256],
+    "cnn_batch_256_time_ratio_h200_bound": lambda: predicted,
+    "clips_right_share": lambda: clips_right["as they are"],
+    "clips_averaged_right_share": lambda: clips_right["averaged"],
+})  # fmt: skip
+
 # %% [markdown]
 # ## What to take along
 #
@@ -1147,11 +1158,11 @@ print(
 #
 # **Sources**
 # * Chellapilla, Puri, Simard: *High performance convolutional neural networks for document processing*, IWFHR 2006. Convolution as one matrix product.
-# * Chetlur et al.: *cuDNN: efficient primitives for deep learning*, arXiv:1410.0759. The copy made tile by tile.
-# * Tran et al.: *Learning spatiotemporal features with 3D convolutional networks*, arXiv:1412.0767; *A closer look at spatiotemporal convolutions for action recognition*, arXiv:1711.11248, for (2+1)D and its width.
-# * Dosovitskiy et al.: *An image is worth 16x16 words*, arXiv:2010.11929. ViT.
+# * Chetlur et al.: *cuDNN: efficient primitives for deep learning*, arXiv:1410.0759, 2014. The copy made tile by tile.
+# * Tran et al.: *Learning spatiotemporal features with 3D convolutional networks*, arXiv:1412.0767, 2014; *A closer look at spatiotemporal convolutions for action recognition*, arXiv:1711.11248, 2017, for (2+1)D and its width.
+# * Dosovitskiy et al.: *An image is worth 16x16 words*, arXiv:2010.11929, 2020. ViT.
 # * Wang, Komatsuzaki: *GPT-J-6B*, 2021, and Dehghani et al.: *Scaling vision transformers to 22 billion parameters*, arXiv:2302.05442. Blocks in parallel.
-# * Luo, Li, Urtasun, Zemel: *Understanding the effective receptive field in deep convolutional neural networks*, arXiv:1701.04128. Why its middle counts most.
+# * Luo, Li, Urtasun, Zemel: *Understanding the effective receptive field in deep convolutional neural networks*, arXiv:1701.04128, 2017. Why its middle counts most.
 # * Williams, Waterman, Patterson: *Roofline: an insightful visual performance model*, CACM 52(4), 2009.
 # * NVIDIA: *H200 Tensor Core GPU datasheet*. 989 TFLOP/s, 4.8 TB/s.
 # * Data: MNIST (LeCun et al., 1998), digits of 8 × 8 (Alpaydin and Kaynak, UCI, 1998); `lablib/data/README.md` has licences.

@@ -121,7 +121,7 @@ for image, label in enumerate(data.test_y[:2].tolist()):
     mean_text, spread = (", ".join(f"{v:.3f}" for v in row) for row in (test_mean[image], cloud[:, image].std(dim=0)))
     print(f"a {label}: mean ({mean_text}); σ of 1000 codes ({spread})")
 
-# %% test_draw_codes tags=["test", "core"] points=10 hours=0.5
+# %% test_draw_codes tags=["test", "core"] points=10 hours=0.5 covers=["vaes", "lo1"]
 mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(9.0)]])
 noise = torch.tensor([[[1.0, 1.0]], [[-1.0, 0.5]]])
 expected = torch.tensor([[[2.0, 1.0]], [[0.0, -0.5]]])
@@ -195,7 +195,7 @@ for K in (1, 10, 100, 10_000):
     error = f" ± {estimates.std().item() / K**0.5:.4f}" if K > 1 else ""
     print(f"{K:6} draws:  {estimates.mean().item():.4f}{error}")
 
-# %% test_gaussian_kl tags=["test", "core"] points=10 hours=1.0
+# %% test_gaussian_kl tags=["test", "core"] points=10 hours=1.0 covers=["vaes", "lo1"]
 one, zero, two = torch.ones(1, 2), torch.zeros(2), torch.full((1, 2), math.log(4.0))
 check.close(gaussian_kl(one, 0 * one, zero, zero), torch.tensor([1.0]), name="KL of N(1, 1), twice, from N(0, 1)")
 known = torch.tensor([2 * 0.5 * (4 - 1 - math.log(4.0))])
@@ -289,7 +289,7 @@ print(f"bound on log p: {bound.mean():.1f} nats an image, of which {price.mean()
 print(f"with another image's code: {other.mean():.1f} nats; knowing nothing: {-64 * math.log(17):.1f} nats")
 
 
-# %% test_elbo tags=["test", "core"] points=10 hours=1.0
+# %% test_elbo tags=["test", "core"] points=10 hours=1.0 covers=["vaes", "lo1"]
 calls = []
 
 
@@ -406,7 +406,7 @@ def random_levels(steps, most=0.05):
     return torch.cat([torch.ones(1, dtype=torch.float64, device=betas.device), (1 - betas).cumprod(dim=0)])
 
 
-# %% test_jump tags=["test", "core"] points=10 hours=0.75
+# %% test_jump tags=["test", "core"] points=10 hours=0.75 covers=["diffusion", "lo1"]
 two_steps = torch.tensor([1.0, 0.81, 0.5184], dtype=torch.float64)  # the example above
 x, noise = torch.ones(3, 1, 16, 16), torch.full((3, 1, 16, 16), 2.0)
 found = check.cost(
@@ -463,7 +463,7 @@ def merged_noise(noises, levels):
     ### END SOLUTION
 
 
-# %% test_merged_noise tags=["test", "core"] points=5 hours=0.5
+# %% test_merged_noise tags=["test", "core"] points=5 hours=0.5 covers=["diffusion", "lo1"]
 two_steps = torch.tensor([1.0, 0.81, 0.5184], dtype=torch.float64)
 noises = torch.tensor([1.0, 0.0, 0.0, 1.0]).reshape(2, 2, 1, 1, 1)
 found = merged_noise(noises, two_steps)
@@ -559,7 +559,7 @@ def step_back(x, predicted, level, next_level, eta=0.0, noise=None, clip=None):
     ### END SOLUTION
 
 
-# %% test_step_back tags=["test", "core"] points=15 hours=1.5
+# %% test_step_back tags=["test", "core"] points=15 hours=1.5 covers=["diffusion", "lo3"]
 def judge_number(expected, **options):
     """A pixel of 1 with predicted noise of 0.5, from level 0.25 to 0.64; fresh noise, if any, is 1."""
     x = torch.ones(2, 1, 3, 3)
@@ -652,7 +652,7 @@ def serve(predict, step, starts, times):
     ### END SOLUTION
 
 
-# %% test_serve tags=["test", "core"] points=10 hours=0.75
+# %% test_serve tags=["test", "core"] points=10 hours=0.75 covers=["diffusion", "lo1", "lo3"]
 batches = []
 
 
@@ -787,7 +787,7 @@ def seconds_an_image(operations, batch, steps, flops_per_s, bytes_per_s):
     ### END SOLUTION
 
 
-# %% test_seconds_an_image tags=["test", "core"] points=5 hours=0.5
+# %% test_seconds_an_image tags=["test", "core"] points=5 hours=0.5 covers=["diffusion", "lo2"]
 two = [
     {"flops": 8e9, "parameter_bytes": 3e9, "activation_bytes": 1e9},
     {"flops": 1e9, "parameter_bytes": 6e9, "activation_bytes": 0.0},
@@ -907,7 +907,7 @@ def joined_conv(y, skip, weight, bias):
     ### END SOLUTION
 
 
-# %% test_joined_conv tags=["test", "stretch"] points=10 hours=1.0
+# %% test_joined_conv tags=["test", "stretch"] points=10 hours=1.0 covers=["diffusion", "lo3"]
 def judge_joined_conv(B, C, D, E, side):
     y, skip = check.rng.normal(B, C, side, side), check.rng.normal(B, D, side, side)
     weight, bias = check.rng.normal(E, C + D, 3, 3), check.rng.normal(E)
@@ -989,7 +989,7 @@ def diagnose(c):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5 covers=["diffusion", "lo1"]
 def chains_of(*steps):
     return [list(range(n, -1, -1)) for n in steps]
 
@@ -1016,7 +1016,7 @@ for eta in (0.0, 0.5):
 # 2. Digits are to be drawn by the million. Choose among one VAE pass, DDIM in 10 steps, DDIM in 50 and DDPM in 250, by quality and FLOPs from the table. Which differences of distance are too small to count, and how do you know?
 # 3. Name one change that makes diffusion cheaper without touching the network's layers, and say which of passes, FLOPs a pass or bytes a pass it cuts.
 
-# %% explain_cost [markdown] tags=["manual", "core"] points=10 hours=0.5
+# %% explain_cost [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["vaes", "diffusion", "lo3"]
 # ### BEGIN SOLUTION
 # 1. The bound counts arithmetic and bytes alone. Each of 72 operations a pass must also be found, prepared and started by Python and PyTorch, whatever its size: the cell prints 24 µs an operation beyond the bound. At batch 1 the bound is 1.5 ms
 #    and the clock says 19; a batch of 64 starts the same operations once for 64 images. So batching gained 3.4 × where the bound promised 1.0 ×: in the cache, weights that are read once save next to nothing.
@@ -1031,6 +1031,18 @@ for eta in (0.0, 0.5):
 # * 4: 2 for a choice that quality and FLOPs justify, the VAE included where blur is accepted; 2 for naming the noise of the distance (three draws of a sampler differ by one or two, real digits are 2.5 away) and not ranking within it.
 # * 2: a change and the factor that it cuts (passes: fewer or longer steps, distillation; bytes: float16, larger batches; FLOPs a pass: fewer pixels, drawing in a latent space). 1 without the factor.
 
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab04_generative_models", {
+    "unet_pass_over_vae_flops_ratio": lambda: one_pass.flops / decoding.flops,
+    "vae_frechet": lambda: distance["VAE"],
+    "ddim_10_steps_frechet": lambda: distance["DDIM, 10 steps"],
+    "batch_64_time_ratio": lambda: measured[1] / measured[64],
+    "batch_64_time_ratio_bound": lambda: predicted_gain,
+})  # fmt: skip
+
 # %% [markdown]
 # ## What to take along
 #
@@ -1042,10 +1054,10 @@ for eta in (0.0, 0.5):
 # **Next:** lab05 fuses the operations that you counted; lab09 makes the weights smaller; lab17 serves a language model in the way of `serve`.
 #
 # **Sources**
-# * Kingma, Welling: *Auto-encoding variational Bayes*, arXiv:1312.6114. Reparameterisation, ELBO, the closed form of the KL (appendix B).
-# * Ho, Jain, Abbeel: *Denoising diffusion probabilistic models*, arXiv:2006.11239. The chain, the jump (equation 4), the posterior (equation 7).
+# * Kingma, Welling: *Auto-encoding variational Bayes*, arXiv:1312.6114, 2013. Reparameterisation, ELBO, the closed form of the KL (appendix B).
+# * Ho, Jain, Abbeel: *Denoising diffusion probabilistic models*, arXiv:2006.11239, 2020. The chain, the jump (equation 4), the posterior (equation 7).
 # * Song, Meng, Ermon: *Denoising diffusion implicit models*, ICLR 2021, arXiv:2010.02502. η and long steps (equations 12 and 16); the hours in the introduction.
-# * Heusel et al.: *GANs trained by a two time-scale update rule converge to a local Nash equilibrium*, arXiv:1706.08500. The Fréchet distance of images.
-# * Ronneberger, Fischer, Brox: *U-Net*, arXiv:1505.04597. Skips.
+# * Heusel et al.: *GANs trained by a two time-scale update rule converge to a local Nash equilibrium*, arXiv:1706.08500, 2017. The Fréchet distance of images.
+# * Ronneberger, Fischer, Brox: *U-Net*, arXiv:1505.04597, 2015. Skips.
 # * Yu et al.: *Orca: a distributed serving system for Transformer-based generative models*, OSDI 2022. Batching by iteration.
 # * Alpaydin, Kaynak: *Optical recognition of handwritten digits*, UCI, 1998. The digits.

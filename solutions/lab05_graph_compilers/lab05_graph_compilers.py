@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Lab 05 · A graph compiler
 #
-# On an H200, `torch.softmax(x / t, -1)` of 16384 × 8192 float16 numbers takes 0.64 ms; after `torch.compile` it takes 0.19 ms (measured for lab06). Nobody changed the mathematics. A compiler looked at the **graph** of
-# operations, saw that the division and the softmax could share one trip through memory, and made one kernel of them.
+# On an H200, `torch.softmax(x / t, -1)` of 16384 × 8192 float16 numbers takes 0.64 ms; after `torch.compile` it takes 0.19 ms (measured for lab06). Nobody changed the mathematics. Without the compiler PyTorch starts a **kernel** for each operation: a function on the GPU that
+# reads its inputs from memory, computes, and writes its result back. The division writes all numbers, only for the softmax to read them again. The compiler looked at the **graph** of operations, saw that both could be one kernel, and one trip through memory was gone.
 #
 # In this lab you write such a compiler: six passes over graphs, from shape inference to a schedule on several streams. At the end they are one backend of `torch.compile`, and it runs every model of `lablib.models`.
 #
@@ -19,10 +19,10 @@
 # | Time | about 12 hours: core 9½ h, stretch 2½ h (exercise 7, with the diagnosis) |
 # | Needs | lab01's section on capture, or: you know that a program can be written down as a list of calls |
 # | Machine | any, no GPU needed. No cell takes more than 5 s, but for the last one (about 10 s) |
-# | Grading | about 6 core-seconds, because the best groupings and schedules are searched for anew |
+# | Grading | about 3 core-seconds a hand-in |
 # | Points | 100 |
 
-# %% setup tags=["setup"]
+# %% setup tags=["setup"] withhold=["lablib.graph.compare", "lablib.graph.cost", "lablib.graph.exhaustive"]
 import lablib
 
 lablib.require("0.1")
@@ -36,25 +36,7 @@ import torch
 from torch import nn
 
 from lablib import check, viz
-from lablib.gpu.specs import gpu
-from lablib.graph import (
-    backend,
-    capture,
-    costs,
-    kernels,
-    live_bytes,
-    nbytes,
-    overlaps,
-    run,
-    run_in_arena,
-    text,
-    to_fx,
-    traffic,
-    types,
-    validate,
-)  # fmt: skip
-from lablib.graph.cost import bases
-from lablib.graph.execute import apply
+from lablib.graph import apply, capture, nbytes, parse, text, types
 from lablib.graph.ops import POINTWISE, RANDOM, VIEWS
 from lablib.models.cnn import CNN, ResidualBlock
 from lablib.models.cnn3d import CNN3D
@@ -85,12 +67,22 @@ print({name: tuple(tensor.shape) for name, tensor in graph["constants"].items()}
 # * `nodes` is a list of dicts: `name`, `op`, `inputs` (names; None where an optional input is left out), `attributes` (plain values). `module` says where the node comes from; only pictures read it.
 # * `outputs` are the names of what is returned.
 #
-# There are three kinds of operation, as far as memory goes. A **view** (`view`, `permute`, `select`, `slice`, `expand`) shows the same memory in another way and costs nothing. A **pointwise** operation computes each element from one element of
-# each input. Everything else (products, norms, reductions, copies) is a kernel with an inner loop of its own.
+# You will often write graphs by hand. `parse` reads what `text` prints:
 #
-# Where do the bytes go? Here is the CNN of lab02 on one image. (Conv and linear are *products*; a batch norm with known mean and variance is neither pointwise nor a product here: wait for exercise 3.)
+# ```python
+# parse("x: float32 (2, 3); a = exp(x); b = add(a, other=1.0); return b")
+# ```
+#
+# As far as memory goes, there are three kinds of operation. A **view** (`view`, `permute`, `select`, `slice`, `expand`) shows the same memory in another way and costs nothing. A **pointwise** operation computes each element from one element of
+# each input, like `relu` or `add`. Everything else (products, norms, reductions, copies) has an inner loop of its own. Every node that is no view is one kernel, until exercise 4 puts several into one.
+#
+# Where do the bytes go? Here is the CNN of lab02 on one image. (*Products* are convolutions and linear layers.)
+#
+# In grading your passes run without `lablib.graph.cost`, `lablib.graph.compare` and `lablib.graph.exhaustive`, which count, judge and try what you are to work out. Here use them as you like, to look.
 
 # %% look_bytes
+from lablib.graph import costs, kernels, traffic  # for you to look with; grading runs your passes without them
+
 cnn = CNN().eval()
 image = torch.zeros(1, 1, 28, 28)
 graph = capture(cnn, image)
@@ -108,44 +100,55 @@ print(f"{len(graph['nodes'])} nodes, {total:,} bytes:", ", ".join(f"{k} {v / tot
 # attributes of a node follows the shape of its result. By hand:
 #
 # ```text
-# x       (2, 1, 8, 8)
-# conv2d  kernel 3 × 3, 4 filters      (2, 4, 6, 6)         8 − 3 + 1 = 6
-# + bias  (4, 1, 1)                    (2, 4, 6, 6)         broadcast: align at the right, 1 stretches
-# mean    over the last two            (2, 4)
-# linear  weight (10, 4)               (2, 10)
+# x                                (2, 1, 8, 8)
+# conv2d  kernel 3 × 3, 4 filters  (2, 4, 6, 6)   8 − 3 + 1 = 6
+# + bias  (4, 1, 1)                (2, 4, 6, 6)   broadcast: see below
+# mean    over the last two        (2, 4)
+# linear  weight (10, 4)           (2, 10)
 # ```
 #
 # **Broadcasting** is the rule that people get wrong: write both shapes flush right; where one has no axis, or a 1, the other's size counts; any other difference is an error.
 #
-# **Your task.** `infer(graph)` returns a dict: for **every** name of the graph (inputs, constants, nodes) its `(shape, dtype)`, the shape a tuple of ints.
+# ```text
+#    (5, 3, 1)            (5, 3, 1)
+#       (1, 4)               (2, 4)
+#    (5, 3, 4)            3 and 2: error
+# ```
+#
+# **Your task.** The walk `infer(graph)` is given: it returns `(shape, dtype)` for every name. Write what it asks of one node at a time. Shapes are tuples of ints.
+# * `broadcast(name, shapes)`: the shape to which one or more shapes stretch.
+# * `dtype_of(node, dtypes)`: `bool` for `eq ge gt le lt`; the attribute `dtype` where the node has one; for other pointwise operations the inputs' dtypes promoted, two at a time, by `torch.promote_types`; for the rest the first input's.
+# * `shape_of(node, shapes)`, whose easy rows are there already. These are yours:
 #
 # | op | inputs | attributes | result |
 # |---|---|---|---|
-# | pointwise (`POINTWISE` has their names) | one or more tensors | any number is an attribute and changes nothing | shapes broadcast, dtypes promoted |
-# | of these `eq ge gt le lt` | | | dtype is bool |
-# | of these `to` | one | `dtype` | that dtype |
+# | pointwise (`POINTWISE` has their names) | one or more | change nothing | shapes broadcast |
 # | `matmul` | (…, n, k), (…, k, m) | | (…, n, m); what stands before broadcasts |
 # | `linear` | (…, k), weight (m, k), maybe bias (m) | | (…, m) |
 # | `conv2d` | (B, C, H, W), weight (O, C/groups, h, w), maybe bias | `stride padding dilation` (pairs), `groups` | (B, O, H', W') |
-# | `mean` `sum` | one | `dim` (list, may be negative), `keepdim` | without those axes, or with 1 there |
+# | `mean` `sum` | one | `dim` (list), `keepdim` | without those axes, or with 1 there |
 # | `cat` | several | `dim` | sizes add up along `dim` |
-# | `view` `reshape` `expand` | one | `shape` (complete) | that shape |
-# | `permute` | one | `dims` | axes in that order |
-# | `select` | one | `dim`, `index` | without that axis |
 # | `slice` | one | `dim`, `start`, `end`, `step` | 0 ≤ start ≤ end ≤ size; rounded up where `step` does not divide |
-# | `embedding` | weight (n, d), places (…) | | (…, d), the weight's dtype |
-# | `softmax batch_norm layer_norm group_norm triu` | first is x | | as x |
+# | all others | first is x | | as x |
 #
-# * Dtypes are promoted by `torch.promote_types`, two at a time. (A condition is bool, which promotes nothing.)
-# * Sizes may be larger than any machine could hold, so work with numbers, not with tensors.
-# * Shapes that do not fit (broadcasting; the inner sizes of `matmul` and `linear`) raise a `ValueError` that names the node.
+# A `dim` may be negative: −1 is the last axis. Sizes may be larger than any machine could hold, so work with numbers, not with tensors. Shapes that do not fit (broadcasting; the inner sizes of `matmul` and `linear`) raise a `ValueError` that names the node.
 #
-# <details><summary>Hint 1: one dict, one walk</summary>Inputs and constants have types from the start. Nodes stand in order: when you come to one, its inputs are in the dict.</details>
-# <details><summary>Hint 2: broadcasting any number of shapes</summary>The result has as many axes as the longest shape. Axis −1 of all of them, then −2, …: collect the sizes that are there and are not 1. None: 1. One: that one. Two different ones: an error.</details>
+# <details><summary>Hint 1: broadcasting any number of shapes</summary>The result has as many axes as the longest shape. Axis −1 of all of them, then −2, …: collect the sizes that are there and are not 1. None: 1. One: that one. Two different ones: an error.</details>
+# <details><summary>Hint 2: how often does a kernel fit?</summary>A kernel of k, stretched by its dilation, covers dilation·(k − 1) + 1 places. It starts at 0, stride, 2·stride, … as long as it fits into n + 2·padding.</details>
 # <details><summary>Hint 3: nearly there</summary>Convolution: (n + 2·padding − dilation·(k − 1) − 1) // stride + 1 for each axis. <code>matmul</code>: broadcast <code>a[:-2]</code> with <code>b[:-2]</code>, then append <code>a[-2], b[-1]</code>. A negative <code>dim</code>: <code>dim % len(shape)</code>.</details>
 
 
 # %% infer tags=["solution"]
+def infer(graph):
+    """Shape and dtype of every name. Nodes stand in order: when we come to one, its inputs are known."""
+    found = {name: (tuple(shape), dtype) for name, (shape, dtype) in graph["inputs"].items()}
+    found |= {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in graph["constants"].items()}
+    for node in graph["nodes"]:
+        given = [found[name] for name in node["inputs"] if name is not None]
+        found[node["name"]] = shape_of(node, [shape for shape, _ in given]), dtype_of(node, [d for _, d in given])
+    return found
+
+
 def broadcast(name, shapes):
     """The shape to which all shapes stretch; the name is that of the node, for the error."""
     ### BEGIN SOLUTION
@@ -159,17 +162,8 @@ def broadcast(name, shapes):
     ### END SOLUTION
 
 
-def infer(graph):
-    ### BEGIN SOLUTION
-    found = {name: (tuple(shape), dtype) for name, (shape, dtype) in graph["inputs"].items()}
-    found |= {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in graph["constants"].items()}
-    for node in graph["nodes"]:
-        given = [found[name] for name in node["inputs"] if name is not None]
-        found[node["name"]] = shape_of(node, [shape for shape, _ in given]), dtype_of(node, [d for _, d in given])
-    return found
-
-
 def dtype_of(node, dtypes):
+    ### BEGIN SOLUTION
     if node["op"] in ("eq", "ge", "gt", "le", "lt"):
         return torch.bool
     if "dtype" in node["attributes"]:
@@ -180,10 +174,21 @@ def dtype_of(node, dtypes):
     for dtype in dtypes[1:]:
         result = torch.promote_types(result, dtype)
     return result
+    ### END SOLUTION
 
 
 def shape_of(node, shapes):
     op, how, x = node["op"], node["attributes"], shapes[0] if shapes else ()
+    if op in ("view", "reshape", "expand", "full"):
+        return tuple(how["shape"])
+    if op == "permute":
+        return tuple(x[dim] for dim in how["dims"])
+    if op == "select":  # one place of an axis, which is gone then
+        dim = how["dim"] % len(x)
+        return (*x[:dim], *x[dim + 1 :])
+    if op == "embedding":  # x is the weight
+        return (*shapes[1], x[1])
+    ### BEGIN SOLUTION
     if op in POINTWISE:
         return broadcast(node["name"], shapes)
     if op in ("matmul", "linear"):
@@ -202,16 +207,9 @@ def shape_of(node, shapes):
     if op == "cat":
         dim = how["dim"] % len(x)
         return (*x[:dim], sum(shape[dim] for shape in shapes), *x[dim + 1 :])
-    if op == "embedding":
-        return (*shapes[1], x[1])
-    if "shape" in how and op in ("view", "reshape", "expand"):
-        return tuple(how["shape"])
-    if op == "permute":
-        return tuple(x[dim] for dim in how["dims"])
-    if op in ("select", "slice"):
+    if op == "slice":
         dim = how["dim"] % len(x)
-        size = () if op == "select" else (-(-(how["end"] - how["start"]) // how["step"]),)
-        return (*x[:dim], *size, *x[dim + 1 :])
+        return (*x[:dim], -(-(how["end"] - how["start"]) // how["step"]), *x[dim + 1 :])
     return x
     ### END SOLUTION
 
@@ -222,136 +220,59 @@ for name, (shape, dtype) in infer(graph).items():
     print(f"{name:15} {shape}  {dtype}")
 
 
-# %% graphs tags=["setup"]
-def node(name, op, *inputs, **attributes):
-    """A node of a graph; a name that starts like its operation reads best."""
-    return {"name": name, "op": op, "inputs": list(inputs), "attributes": attributes}
-
-
-def make_graph(inputs, nodes, outputs, constants=None):
-    """A graph; `inputs` has shapes, or pairs of shape and dtype."""
-    typed = {k: v if v and isinstance(v[0], tuple) else (tuple(v), torch.float32) for k, v in inputs.items()}
-    return {"inputs": typed, "constants": constants or {}, "nodes": list(nodes), "outputs": list(outputs)}
-
-
-PLAIN = {"stride": [1, 1], "padding": [1, 1], "dilation": [1, 1], "groups": 1}
-diamond = make_graph(
-    {"x": (4, 4), "w": (4, 4)},
-    [node("a", "relu", "x"), node("c", "matmul", "a", "w"), node("d", "add", "a", "c")],
-    ["d"],
-)
-
-
-def stage(name, graph, groups=()):
-    """A graph as viz.graph_passes draws it."""
-    each = {one: row.bytes for one, row in costs(graph).items()}
-    return {"name": name, "nodes": graph["nodes"], "bytes": each, "total": traffic(graph, groups), "groups": groups}
-
-
-def arena_job(graph, groups=()):
-    """What a planner is given: kernels, sizes of results, names whose memory is returned."""
-    order, base = kernels(graph, groups), bases(graph)
-    sizes = {name: nbytes(*kind) for name, kind in types(graph).items()}
-    written = [name for kernel in order for name in kernel["writes"]]
-    kept = [base[name] for name in graph["outputs"] if base[name] in written]
-    return order, {name: sizes[name] for name in written}, kept
-
-
-def example(graph, rng):
-    """Random inputs for a graph."""
-    return [
-        rng.normal(*shape).cpu().to(dtype) if dtype.is_floating_point else rng.integers(0, 5, *shape).cpu().to(dtype)
-        for shape, dtype in graph["inputs"].values()
-    ]
-
-
-# %% test_infer tags=["test", "core"] points=10 hours=1.5
+# %% test_infer tags=["test", "core"] points=10 hours=1.5 covers=["graphs", "lo1"]
 def judge_types(graph):
     check.equal(infer(graph), types(graph), name="infer(graph)")
 
 
-def judge_refused(shapes, one):
+def judge_refused(source, **shapes):
     """A node that does not fit is refused, and named."""
-    odd = make_graph(shapes, [one], [one["name"]])
-    assert one["name"] in check.raises(ValueError, infer, odd), f"the error does not name the node {one['name']}."
+    odd = parse(source)
+    odd["inputs"] |= {name: (shape, torch.float32) for name, shape in shapes.items()}
+    assert "odd_one" in check.raises(ValueError, infer, odd), "the error does not name the node odd_one."
 
 
-def scaled(make, batch):
-    """Types for a huge batch: a size that grows by s from batch 2 to batch 3 grows by s for each further one."""
-    at_2, at_3 = (types(make(b)) for b in (2, 3))
-    return {
-        name: (tuple(a + (b - a) * (batch - 2) for a, b in zip(at_2[name][0], at_3[name][0], strict=True)), dtype)
-        for name, (_, dtype) in at_2.items()
-    }
+def judge_vast(B, H):
+    """A batch and an image that no machine could hold."""
+    vast = parse("""
+        x: float32 (2, 3, 90, 12); w: float32 (8, 3, 3, 2)
+        conv = conv2d(x, w, stride=[3, 1], padding=[1, 0], dilation=[2, 1], groups=1); pair = cat(conv, conv, dim=0); return pair
+    """)
+    vast["inputs"]["x"] = (B, 3, H, 12), torch.float32
+    check.equal(
+        infer(vast)["pair"], ((2 * B, 8, (H - 3) // 3 + 1, 11), torch.float32), name="infer(a vast graph)['pair']"
+    )
 
 
-def classify(B):
-    return make_graph(
-        {"x": (B, 3, 9, 12), "w": (8, 3, 3, 2), "bias": (8, 1, 1), "v": (5, 8)},
-        [
-            node("conv2d", "conv2d", "x", "w", stride=[2, 1], padding=[1, 0], dilation=[1, 2], groups=1),
-            node("add", "add", "conv2d", "bias"), node("relu", "relu", "add"),
-            node("mean", "mean", "relu", dim=[-1, -2], keepdim=False), node("linear", "linear", "mean", "v"),
-            node("softmax", "softmax", "linear", dim=-1),
-        ],
-        ["softmax"],
-    )  # fmt: skip
-
-
-judge_types(classify(4))
+check.equal(broadcast("add", [(5, 3, 1), (1, 4)]), (5, 3, 4), name="broadcast('add', [(5, 3, 1), (1, 4)])")
+judge_refused("x: float32 (2, 3); y: float32 (2, 3); odd_one = add(x, y); return odd_one", y=(4, 3))
 judge_types(capture(ResidualBlock(4, 8, 2).eval(), torch.zeros(2, 4, 8, 8)))
-check.equal(infer(classify(10**20)), scaled(classify, 10**20), name="infer(graph) of a huge batch")
-judge_refused({"x": (2, 3), "y": (4, 3)}, node("odd_one", "add", "x", "y"))
+judge_types(parse("""
+    x: float32 (4, 3, 9, 12); w: float32 (8, 3, 3, 2); bias: float32 (8, 1, 1); v: float32 (5, 8)
+    conv = conv2d(x, w, stride=[2, 1], padding=[1, 0], dilation=[1, 2], groups=1)
+    added = add(conv, bias); clipped = relu(added); mean = mean(clipped, dim=[-1, -2], keepdim=False)
+    linear = linear(mean, v); softmax = softmax(linear, dim=-1); return softmax
+"""))  # fmt: skip
+judge_vast(10**20, 10**20 + 7)
 ### BEGIN HIDDEN TESTS
-half, ints = torch.float16, torch.int64
-
-
-def attend(B):
-    return make_graph(
-        {"x": ((B, 7, 12), half), "w": ((36, 12), half), "b": ((36,), half), "mask": ((7, 7), torch.bool), "t": ((B, 7), ints), "e": (50, 4)},
-        [
-            node("qkv", "linear", "x", "w", "b"), node("cut", "view", "qkv", shape=[B, 7, 3, 2, 6]),
-            node("turned", "permute", "cut", dims=[2, 0, 3, 1, 4]), node("q", "select", "turned", dim=0, index=0),
-            node("k", "select", "turned", dim=-5, index=1), node("kt", "permute", "k", dims=[0, 1, 3, 2]),
-            node("scores", "matmul", "q", "kt"), node("scaled", "mul", "scores", other=0.5),
-            node("masked", "masked_fill", "scaled", "mask", value=-1.0), node("exp", "exp", "masked"),
-            node("total", "sum", "exp", dim=[-1], keepdim=True), node("share", "div", "exp", "total"),
-            node("gt", "gt", "share", other=0.1), node("chosen", "where", "gt", "share", "total"),
-            node("wide", "to", "chosen", dtype=torch.float64), node("mixed", "mul", "share", "wide"),
-            node("embedded", "embedding", "e", "t"), node("part", "slice", "embedded", dim=1, start=1, end=6, step=2),
-            node("joined", "cat", "part", "part", "embedded", dim=-2), node("back", "matmul", "joined", "embeddings"),
-            node("first", "sum", "back", dim=[0], keepdim=False),
-        ],
-        ["mixed", "first"],
-        {"embeddings": torch.zeros(3, 1, 4, 2)},
-    )  # fmt: skip
-
-
-judge_types(attend(5))
-batch = 10**19 + check.rng.choice(0, 1000)
-check.equal(infer(attend(batch)), scaled(attend, batch), name="infer(graph) of a huge batch")
-for module, x in [
-    (CNN().eval(), torch.zeros(3, 1, 28, 28)),
-    (GPT(depth=1).eval(), torch.zeros(2, 9, dtype=ints)),
-    (ViT(depth=1).eval(), torch.zeros(2, 1, 28, 28)),
-]:
-    captured = capture(module, x)
-    captured["nodes"] = [one for one in captured["nodes"] if one["op"] not in ("full", "triu")]
-    made = {one["name"] for one in captured["nodes"]} | {*captured["inputs"], *captured["constants"]}
-    captured["constants"] |= {
-        name: torch.ones(9, 9, dtype=torch.bool)
-        for one in captured["nodes"]
-        for name in one["inputs"]
-        if name not in made | {None}
-    }
-    judge_types(captured)
-for shapes, one in [
-    ({"x": (3, 4), "y": (5, 3, 4), "z": (5, 2, 4)}, node("odd_one", "where", "x", "y", "z")),
-    ({"x": (2, 3), "y": (2, 3)}, node("odd_one", "matmul", "x", "y")),
-    ({"x": (4, 2, 3), "y": (5, 3, 2)}, node("odd_one", "matmul", "x", "y")),
-    ({"x": (2, 3), "y": (3, 2)}, node("odd_one", "linear", "x", "y")),
-]:
-    judge_refused(shapes, one)
+judge_vast(10**19 + check.rng.choice(0, 1000), 10**19 + check.rng.choice(0, 1000))
+judge_types(parse("""
+    x: float16 (5, 7, 12); w: float16 (36, 12); b: float16 (36,); mask: bool (7, 7); t: int64 (5, 7)
+    e: float32 (50, 4); f: float32 (3, 1, 4, 2)
+    qkv = linear(x, w, b); cut = view(qkv, shape=[5, 7, 3, 2, 6]); turned = permute(cut, dims=[2, 0, 3, 1, 4])
+    q = select(turned, dim=0, index=0); k = select(turned, dim=-5, index=1); kt = permute(k, dims=[0, 1, 3, 2])
+    scores = matmul(q, kt); scaled = mul(scores, other=0.5); masked = masked_fill(scaled, mask, value=-1.0)
+    exp = exp(masked); total = sum(exp, dim=[-1], keepdim=True); share = div(exp, total); large = gt(share, other=0.1)
+    chosen = where(large, share, total); wide = to(chosen, dtype=float64); mixed = mul(share, wide)
+    embedded = embedding(e, t); part = slice(embedded, dim=1, start=1, end=6, step=2)
+    joined = cat(part, part, embedded, dim=-2); back = matmul(joined, f); first = sum(back, dim=[0], keepdim=False)
+    return mixed, first
+"""))  # fmt: skip
+judge_types(capture(ViT(depth=1).eval(), torch.zeros(2, 1, 28, 28)))
+judge_refused("x: float32 (3, 4); y: float32 (5, 3, 4); odd_one = maximum(x, y); return odd_one", x=(2, 4))
+judge_refused("x: float32 (2, 3); y: float32 (3, 3); odd_one = matmul(x, y); return odd_one", y=(2, 3))
+judge_refused("x: float32 (5, 2, 3); y: float32 (5, 3, 2); odd_one = matmul(x, y); return odd_one", x=(4, 2, 3))
+judge_refused("x: float32 (2, 3); y: float32 (3, 3); odd_one = linear(x, y); return odd_one", y=(3, 2))
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -361,7 +282,7 @@ for shapes, one in [
 #
 # * **dead**: nobody uses the result, and it is not returned;
 # * **common**: the same operation on the same inputs was computed before;
-# * **constant**: all inputs are constants, so the result is always the same: compute it once, now.
+# * **constant**: all inputs are constants, or there is none, so the result is always the same: compute it once, now.
 #
 # ```text
 # mask   = triu(ones)             constant: computed at compile time, for every call
@@ -376,38 +297,37 @@ for shapes, one in [
 #
 # In a GPT every block builds its causal mask anew. How much does the graph of one with four blocks shrink? (The picture shows what is left of an example; the whole GPT comes after your pass.)
 
+
 # %% look_before_after
-wasteful = make_graph(
-    {"x": (4, 4)},
-    [
-        node("full", "full", shape=[4, 4], value=1.0, dtype=torch.float32),
-        node("triu", "triu", "full", diagonal=1),
-        node("exp", "exp", "x"), node("exp_1", "exp", "x"),
-        node("add", "add", "exp", "exp_1"), node("add_1", "add", "exp_1", "exp"),
-        node("sin", "sin", "x"),
-        node("mul", "mul", "add", "add_1"), node("sub", "sub", "mul", "triu"),
-    ],
-    ["sub"],
-)  # fmt: skip
-lean = make_graph(
-    {"x": (4, 4)},
-    [node("exp", "exp", "x"), node("add", "add", "exp", "exp"), node("mul", "mul", "add", "add"), node("sub", "sub", "mul", "triu")],
-    ["sub"],
-    {"triu": torch.ones(4, 4).triu(1)},
-)  # fmt: skip
+def stage(name, graph, groups=()):
+    """A graph as viz.graph_passes draws it."""
+    each = {one: row.bytes for one, row in costs(graph).items()}
+    return {"name": name, "nodes": graph["nodes"], "bytes": each, "total": traffic(graph, groups), "groups": groups}
+
+
+wasteful = parse("""
+    x: float32 (4, 4)
+    ones = full(shape=[4, 4], value=1.0, dtype=float32); mask = triu(ones, diagonal=1)
+    a = exp(x); b = exp(x); c = add(a, b); d = add(b, a); unused = sin(x)
+    f = mul(c, d); g = sub(f, mask); return g
+""")
+lean = parse(
+    "x: float32 (4, 4); a = exp(x); c = add(a, a); f = mul(c, c); g = sub(f, mask); return g",
+    mask=torch.ones(4, 4).triu(1),
+)
 viz.graph_passes([stage("captured", wasteful), stage("nothing in vain", lean)])
 
 # %% [markdown]
 # **Your task.** `simplify(graph)` returns a new graph that computes the same, in which
 # * every node is needed by an output, and every constant is read or returned;
-# * no two nodes have the same operation on the same inputs with the same attributes. `add`, `mul`, `maximum`, `minimum` and `eq` of two inputs are the same in either order. Attributes are the same if they print the same: for integers, times `2` and times `2.0` are not;
-# * no node has constants only, or nothing at all, as inputs: its result is a constant, named as the node was. `apply(node, values)` computes a node, given a dict of tensors by name;
+# * no two nodes have the same operation on the same inputs with the same attributes. `add`, `mul`, `maximum`, `minimum` and `eq` of two inputs are the same in either order. Attributes are the same if they print the same: `other=2` and `other=2.0` are not (their results have different dtypes);
+# * no node has only constants as inputs, or none (None does not count): its result is a constant, named as the node was. `apply(node, values)` computes a node, given a dict of tensors by name;
 # * **nodes of `RANDOM` draw anew each time**: two of them are never the same, and none is a constant. If nobody needs one, it goes.
 #
-# Of equal nodes the first stays. What stays keeps its name, its order and its module. `outputs` has as many names as before, in the same order; an output may now be a constant.
+# Of equal nodes the first stays. What stays keeps its name, its place among the others, its attributes and its module. `outputs` has as many names as before, in the same order; an output may now be a constant. The graph that you are given stays as it is.
 #
 # <details><summary>Hint 1: one walk forwards</summary>Keep a dict from old name to new name. For each node, first rename its inputs; then it is either known, constant, or new.</details>
-# <details><summary>Hint 2: known by what?</summary>A dict needs a key that can be hashed: <code>(op, tuple of inputs, repr of the attributes)</code>. Sort the inputs where order does not matter. Attributes are a dict: write its items in a fixed order.</details>
+# <details><summary>Hint 2: known by what?</summary>A dict needs a key that can be hashed: <code>(op, tuple of inputs, repr of the attributes)</code>. Sort the inputs where order does not matter, but in the key only. Attributes are a dict: write its items in a fixed order.</details>
 # <details><summary>Hint 3: one walk backwards</summary>Start with the outputs as the set of what is needed. From the last node to the first: a node that is needed makes its inputs needed.</details>
 
 
@@ -454,134 +374,61 @@ print(
 )
 
 
-# %% judge_simple tags=["setup"]
-EITHER_ORDER = ("add", "mul", "maximum", "minimum", "eq")
+# %% test_simplify tags=["test", "core"] points=15 hours=1.5 covers=["graph_optimisation", "lo3"]
+import lablib.graph.compare
 
 
-def signature(node):
-    """What makes two nodes the same."""
-    operands = node["inputs"]
-    if node["op"] in EITHER_ORDER and len(operands) == 2:
-        operands = sorted(operands)
-    return node["op"], tuple(operands), repr(sorted(node["attributes"].items()))
-
-
-def same_results(before, after, inputs, name):
-    """Two graphs return the same, but for rounding."""
-    for number, (want, got) in enumerate(zip(run(before, *inputs), run(after, *inputs), strict=True)):
-        check.close(got, want, rtol=1e-4, name=f"output {number} of {name}")
-
-
-def same_interface(before, after, name):
-    """A pass kept inputs and the number of outputs, and returned a valid graph."""
-    try:
-        validate(after)
-    except ValueError as error:
-        raise AssertionError(f"{name} is no graph: {error}") from error
-    check.equal(after["inputs"], before["inputs"], name=f"the inputs of {name}")
-    check.equal(len(after["outputs"]), len(before["outputs"]), name=f"the number of outputs of {name}")
-
-
-def judge_simple(before, after, rng, name="simplify(graph)"):
+def judge_simple(graph, answer, name="simplify(graph)"):
     """Nothing dead, common or constant is left, and what is computed is the same."""
-    same_interface(before, after, name)
-    originals = {one["name"]: one for one in before["nodes"]}
-    needed, seen, last = set(after["outputs"]), {}, -1
-    for one in reversed(after["nodes"]):
-        assert one["name"] in needed, f"{name} still has the node {one['name']}, which nobody needs."
-        needed.update(one["inputs"])
-    idle = sorted(set(after["constants"]) - needed)
-    assert not idle, f"{name} keeps constants that nobody reads: {', '.join(idle)}."
-    for one in after["nodes"]:
-        first = originals.get(one["name"])
-        assert first and first["op"] == one["op"] and repr(first["attributes"]) == repr(one["attributes"]), (
-            f"{name} has the node {one['name']} ({one['op']}, {one['attributes']}), which the graph did not have."
-        )
-        place = list(originals).index(one["name"])
-        assert place > last, f"{name} has the node {one['name']} in another place."
-        check.equal(one.get("module", ""), first.get("module", ""), name=f"the module of {one['name']}")
-        last = place
-        if one["op"] in RANDOM:
-            continue
-        varying = [i for i in one["inputs"] if i is not None and i not in after["constants"]]
-        assert varying, f"{name} still computes {one['name']}, which is always the same."
-        twin = seen.setdefault(signature(one), one["name"])
-        assert twin == one["name"], f"{name} computes {one['name']} although it has {twin} already."
-    if not any(one["op"] in RANDOM for one in before["nodes"]):
-        same_results(before, after, example(before, rng), name)
+    wrong = lablib.graph.compare.faults(graph, answer, check.rng) or lablib.graph.compare.redundant(answer)
+    assert not wrong, f"{name}: {wrong[0]}"
 
 
-# %% test_simplify tags=["test", "core"] points=15 hours=1.5
-mask = make_graph(
-    {"x": (4, 4)},
-    [
-        node("full", "full", shape=[4, 4], value=1.0, dtype=torch.float32), node("triu", "triu", "full", diagonal=1),
-        node("a", "exp", "x"), node("b", "exp", "x"), node("c", "add", "a", "b"), node("d", "add", "b", "a"),
-        node("unused", "sin", "x"), node("f", "mul", "c", "d"), node("g", "sub", "f", "triu"),
-    ],
-    ["g"],
-)  # fmt: skip
+mask = parse("""
+    x: float32 (4, 4)
+    ones = full(shape=[4, 4], value=1.0, dtype=float32); mask = triu(ones, diagonal=1)
+    a = exp(x); b = exp(x); c = add(a, b); d = add(b, a); unused = sin(x)
+    f = mul(c, d); g = sub(f, mask); return g
+""")
 answer = simplify(mask)
-judge_simple(mask, answer, check.rng)
+judge_simple(mask, answer)
 check.equal([one["name"] for one in answer["nodes"]], ["a", "c", "f", "g"], name="the nodes that are left")
 blocks = capture(GPT(depth=3).eval(), torch.zeros(2, 6, dtype=torch.int64))
-judge_simple(blocks, simplify(blocks), check.rng, name="simplify(graph of a GPT)")
+judge_simple(blocks, simplify(blocks), "simplify(graph of a GPT)")
 ### BEGIN HIDDEN TESTS
-draws = make_graph(
-    {"x": (3, 5)},
-    [
-        node("r", "rand_like", "w"), node("s", "rand_like", "w"), node("lost", "randn_like", "x"),
-        node("a", "mul", "r", "s"), node("b", "mul", "s", "r"), node("c", "sub", "r", "s"), node("d", "sub", "s", "r"),
-        node("e", "add", "a", "b"), node("f", "add", "c", "d"), node("g", "add", "e", "f"),
-    ],
-    ["g", "d"],
-    {"w": check.rng.normal(3, 5).cpu(), "idle": check.rng.normal(2).cpu()},
-)  # fmt: skip
+draws = parse("""
+    x: float32 (3, 5); r = rand_like(w); s = rand_like(w); lost = randn_like(x)
+    a = mul(r, s); b = mul(s, r); c = sub(r, s); d = sub(s, r); e = add(a, b); f = add(c, d); g = add(e, f); return g, d
+""", w=check.rng.normal(3, 5).cpu(), idle=check.rng.normal(2).cpu())  # fmt: skip
 answer = simplify(draws)
-judge_simple(draws, answer, check.rng)
+judge_simple(draws, answer)
 check.equal([one["name"] for one in answer["nodes"]], list("rsacdefg"), name="the nodes that are left")
-counts = make_graph(
-    {"n": ((4,), torch.int64)},
-    [
-        node("a", "mul", "n", other=2), node("b", "mul", "n", other=2.0), node("c", "mul", "n", other=2),
-        node("d", "add", "w", other=1), node("e", "add", "w", other=1), node("f", "mul", "a", "d"), node("g", "mul", "c", "e"),
-        node("h", "sum", "f", dim=[0], keepdim=False), node("i", "sum", "g", keepdim=False, dim=[0]),
-    ],
-    ["b", "h", "i", "e"],
-    {"w": torch.arange(4)},
-)  # fmt: skip
-judge_simple(counts, simplify(counts), check.rng)
-norm = make_graph(
-    {"x": (2, 3, 4, 4)},
-    [
-        node("a", "batch_norm", "x", None, None, "m", "v", eps=1e-5), node("b", "batch_norm", "x", None, None, "m", "v", eps=1e-3),
-        node("c", "sub", "b", "a"), node("d", "cat", "a", "c", dim=1), node("e", "cat", "c", "a", dim=1), node("f", "sub", "d", "e"),
-        node("g", "batch_norm", "w", None, None, "m", "v", eps=1e-5), node("h", "add", "a", "g"),
-    ],
-    ["f", "h"],
-    {"m": check.rng.normal(3).cpu(), "v": check.rng.uniform(3).cpu() + 0.1, "w": check.rng.normal(2, 3, 4, 4).cpu()},
-)  # fmt: skip
-judge_simple(norm, simplify(norm), check.rng)
+counts = parse("""
+    n: int64 (4,); a = mul(n, other=2); b = mul(n, other=2.0); c = mul(n, other=2); d = add(w, other=1); e = add(w, other=1)
+    f = mul(a, d); g = mul(c, e); h = sum(f, dim=[0], keepdim=False); i = sum(g, keepdim=False, dim=[0]); return b, h, i, e
+""", w=torch.arange(4))  # fmt: skip
+judge_simple(counts, simplify(counts))
+norms = parse("""
+    x: float32 (2, 3, 4, 4)
+    a = batch_norm(x, None, None, m, v, eps=1e-5); b = batch_norm(x, None, None, m, v, eps=1e-3); c = sub(b, a)
+    d = cat(a, c, dim=1); e = cat(c, a, dim=1); f = sub(d, e); g = batch_norm(w, None, None, m, v, eps=1e-5); h = add(a, g)
+    return f, h
+""", m=check.rng.normal(3).cpu(), v=check.rng.uniform(3).cpu() + 0.1, w=check.rng.normal(2, 3, 4, 4).cpu())  # fmt: skip
+judge_simple(norms, simplify(norms))
 for _ in range(6):
-    nodes, names = [], ["x", "y", "w", "v"]
+    lines, names = ["x: float32 (3, 4); y: float32 (1, 4)"], ["x", "y", "w", "v"]
     for number in range(30):
         op = ["add", "mul", "sub", "maximum", "sin", "tanh"][check.rng.choice(0, 6)]
-        given = [
-            names[check.rng.choice(max(0, len(names) - 12), len(names))]
-            for _ in range(1 if op in ("sin", "tanh") else 2)
-        ]
-        how = {"other": [1, 1.0, 2.5][check.rng.choice(0, 3)]} if op == "add" and check.rng.choice(0, 3) == 0 else {}
-        nodes.append(node(f"n{number}", op, *(given[:1] if how else given), **how))
+        one, other = (names[check.rng.choice(max(0, len(names) - 12), len(names))] for _ in range(2))
+        if op == "add" and check.rng.choice(0, 3) == 0:
+            other = f"other={[1, 1.0, 2.5][check.rng.choice(0, 3)]}"
+        lines.append(f"n{number} = {op}({one if op in ('sin', 'tanh') else f'{one}, {other}'})")
         names.append(f"n{number}")
-    shuffled = make_graph(
-        {"x": (3, 4), "y": (1, 4)}, nodes, [names[-1], names[-4]],
-        {"w": check.rng.normal(4).cpu(), "v": check.rng.normal(3, 1).cpu()},
-    )  # fmt: skip
-    judge_simple(shuffled, simplify(shuffled), check.rng, name="simplify(a random graph)")
-for module, shape in [(UNet().eval(), None), (CNN().eval(), (1, 1, 12, 12))]:
-    x = (torch.zeros(1, 1, 8, 8), torch.tensor([3])) if shape is None else (torch.zeros(shape),)
-    captured = capture(module, *x)
-    judge_simple(captured, simplify(captured), check.rng, name=f"simplify(graph of the {type(module).__name__})")
+    constants = {"w": check.rng.normal(4).cpu(), "v": check.rng.normal(3, 1).cpu()}
+    shuffled = parse("\n".join([*lines, f"return {names[-1]}, {names[-4]}"]), **constants)
+    judge_simple(shuffled, simplify(shuffled), "simplify(a random graph)")
+diffusion = capture(UNet().eval(), torch.zeros(1, 1, 8, 8), torch.tensor([3]))
+judge_simple(diffusion, simplify(diffusion), "simplify(graph of the UNet)")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -593,7 +440,7 @@ for module, shape in [(UNet().eval(), None), (CNN().eval(), (1, 1, 12, 12))]:
 #
 # If `c` is a convolution, which is linear in its weights, `s` can move into them: s · (conv(w, x) + b) is conv(s · w, x) + s · b. The norm is gone, and with it one trip of the whole activation to memory and back.
 #
-# By hand, one channel: w = 3, no bias, gamma = 2, beta = 1, μ = 6, σ² + ε = 4. Then s = 1, the new weight is **3**, the new bias **1 − 6 = −5**. For x = 4: conv 12, norm 2 · (12 − 6) / 2 + 1 = 7; folded 3 · 4 − 5 = 7.
+# By hand, one channel: w = 3, no bias, gamma = 4, beta = 1, μ = 6, σ² + ε = 4. Then s = 4 / 2 = 2, the new weight is 2 · 3 = **6**, the new bias 1 − 2 · 6 = **−11**. For x = 4: conv 12, norm 4 · (12 − 6) / 2 + 1 = 13; folded 6 · 4 − 11 = 13.
 #
 # **When is it allowed?** If somebody else reads the convolution's result too, or it is returned, they still want the old one. And two convolutions may share one weight: each needs its own new one, and the old one stays for whoever else reads it.
 #
@@ -601,9 +448,10 @@ for module, shape in [(UNet().eval(), None), (CNN().eval(), (1, 1, 12, 12))]:
 # * the norm's first input is the result of a `conv2d`, `conv3d` or `linear`, which nobody but this norm reads and which is not returned;
 # * that node's weight (and bias, if it has one) and all of the norm's inputs but the first are constants. In `batch_norm`, `inputs` are x, gamma, beta, mean, variance in this order; gamma and beta may both be None, which means 1 and 0. `eps` is an attribute.
 #
+# * a `linear` has a result of 2 axes. (The channels of a norm are its second axis. What a `linear` makes stands last: with 3 axes these are two different things. `types(graph)` tells shapes.)
+#
 # In place of the two stands one node **with the norm's name, place and module**, of the convolution's operation and attributes, with a new weight and a new bias of the weight's dtype. New constants have names that the graph does not have yet;
-# constants that nobody reads any more are gone. Everything else stays. (A `linear` is followed by a norm of 2 axes here, or of 3 axes with channels second, as PyTorch has it: in the latter the features that `linear` makes are **not** the channels, and nothing can be folded.
-# `types(graph)` tells shapes.)
+# constants that nobody reads any more are gone. Everything else stays, and so does the graph that you are given.
 #
 # <details><summary>Hint 1: who reads it</summary>Count readers first: for each name, how many nodes have it among their inputs, and how often; returned names count too.</details>
 # <details><summary>Hint 2: which axis</summary>Weights have their outputs first, (O, …): s has shape (O,), so reshape it to (O, 1, 1, …).</details>
@@ -661,73 +509,50 @@ graph = capture(cnn, image)
 folded_graph = fold_norms(graph)
 viz.graph_passes([stage("captured", graph), stage("norms folded", folded_graph)])
 
-# %% test_fold_norms tags=["test", "core"] points=10 hours=1.25
-NORMALISED = ("conv2d", "conv3d", "linear")
+# %% test_fold_norms tags=["test", "core"] points=10 hours=1.25 covers=["graph_optimisation", "lo3"]
+import lablib.graph.compare
 
 
-def judge_folded(before, after, ops, rng, name="fold_norms(graph)"):
+def judge_folded(graph, expected, name="fold_norms(graph)"):
     """The operations are those expected, at the expected places, and the results the same."""
-    same_interface(before, after, name)
-    check.equal([(one["name"], one["op"]) for one in after["nodes"]], ops, name=f"the nodes of {name}")
-    places = {one["name"]: one for one in before["nodes"]}
-    for one in after["nodes"]:
-        old = places[one["name"]]
-        if one["op"] == old["op"]:
-            check.equal(one, old, name=f"the node {one['name']}, which does not change")
-            continue
-        check.equal(one.get("module", ""), old.get("module", ""), name=f"the module of {one['name']}")
-    used = {i for one in after["nodes"] for i in one["inputs"]} | set(after["outputs"])
-    check.equal(sorted(set(after["constants"]) - used), [], name="constants that nobody reads")
-    same_results(before, after, example(before, rng), name)
+    answer = fold_norms(graph)
+    check.equal([(one["name"], one["op"]) for one in answer["nodes"]], expected, name=f"the nodes of {name}")
+    rewritten = [one for one, op in expected if op in ("conv2d", "conv3d", "linear")]
+    wrong = lablib.graph.compare.faults(graph, answer, check.rng, rewritten)
+    assert not wrong, f"{name}: {wrong[0]}"
 
 
-def normal_constants(rng, channels, **others):
-    """Constants of a norm, whose statistics are far from 0 and 1, and more."""
-    statistics = {
-        "gamma": rng.normal(channels).cpu(), "beta": rng.normal(channels).cpu(), "mean": rng.normal(channels).cpu(),
-        "variance": rng.uniform(channels).cpu() + 0.01,
-    }  # fmt: skip
-    return statistics | {name: rng.normal(*shape).cpu() for name, shape in others.items()}
+def normal_constants(**others):
+    """Constants of a norm of 4 channels, whose statistics are far from 0 and 1, and more."""
+    shapes = {"gamma": (4,), "beta": (4,), "mu": (4,), **others}
+    return {"var": check.rng.uniform(4).cpu() + 0.01} | {n: check.rng.normal(*s).cpu() for n, s in shapes.items()}
 
 
-statistics = ("gamma", "beta", "mean", "variance")
-one_conv = make_graph(
-    {"x": (2, 3, 5, 5)},
-    [node("conv", "conv2d", "x", "w", **PLAIN), node("norm", "batch_norm", "conv", *statistics, eps=0.1), node("relu", "relu", "norm")],
-    ["relu"],
-    normal_constants(check.rng, 4, w=(4, 3, 3, 3)),
-)  # fmt: skip
-judge_folded(one_conv, fold_norms(one_conv), [("norm", "conv2d"), ("relu", "relu")], check.rng)
+one_conv = parse("""
+    x: float32 (2, 3, 5, 5); conv = conv2d(x, w, stride=[1, 1], padding=[1, 1], dilation=[1, 1], groups=1)
+    norm = batch_norm(conv, gamma, beta, mu, var, eps=0.1); relu = relu(norm); return relu
+""", **normal_constants(w=(4, 3, 3, 3)))  # fmt: skip
+judge_folded(one_conv, [("norm", "conv2d"), ("relu", "relu")])
 ### BEGIN HIDDEN TESTS
-shared = make_graph(
-    {"x": (2, 4, 5, 6)},
-    [
-        node("a", "conv2d", "x", "w", "b", **PLAIN), node("na", "batch_norm", "a", *statistics, eps=1e-5),
-        node("c", "conv2d", "na", "w", "b", **PLAIN), node("nc", "batch_norm", "c", None, None, "mean", "variance", eps=0.01),
-        node("d", "conv2d", "nc", "w", **PLAIN), node("e", "relu", "d"), node("nd", "batch_norm", "d", *statistics, eps=1e-5),
-        node("f", "conv2d", "nd", "narrow", **{**PLAIN, "groups": 2, "stride": [2, 1]}), node("nf", "batch_norm", "f", *statistics, eps=1e-5),
-        node("g", "conv2d", "x", "w", **PLAIN), node("ng", "batch_norm", "g", *statistics, eps=1e-5),
-        node("nn", "batch_norm", "ng", *statistics, eps=1e-5), node("m", "max_pool2d", "nn", kernel_size=[2, 2], stride=[2, 2], padding=[0, 0]),
-        node("nm", "batch_norm", "m", *statistics, eps=1e-5),
-    ],
-    ["e", "nf", "nm", "g"],
-    normal_constants(check.rng, 4, w=(4, 4, 3, 3), b=(4,), narrow=(4, 2, 3, 3)),
-)  # fmt: skip
+PLAIN = "stride=[1, 1], padding=[1, 1], dilation=[1, 1], groups=1"
+NORM = "gamma, beta, mu, var, eps=1e-5"
+shared = parse(f"""
+    x: float32 (2, 4, 5, 6)
+    a = conv2d(x, w, b, {PLAIN}); na = batch_norm(a, {NORM}); c = conv2d(na, w, b, {PLAIN})
+    nc = batch_norm(c, None, None, mu, var, eps=0.01); d = conv2d(nc, w, {PLAIN}); e = relu(d); nd = batch_norm(d, {NORM})
+    f = conv2d(nd, narrow, stride=[2, 1], padding=[1, 1], dilation=[1, 1], groups=2); nf = batch_norm(f, {NORM})
+    g = conv2d(x, w, {PLAIN}); ng = batch_norm(g, {NORM}); nn = batch_norm(ng, {NORM})
+    m = max_pool2d(nn, kernel_size=[2, 2], stride=[2, 2], padding=[0, 0]); nm = batch_norm(m, {NORM}); return e, nf, nm, g
+""", **normal_constants(w=(4, 4, 3, 3), b=(4,), narrow=(4, 2, 3, 3)))  # fmt: skip
 left = [("na", "conv2d"), ("nc", "conv2d"), ("d", "conv2d"), ("e", "relu"), ("nd", "batch_norm"), ("nf", "conv2d")]
 left += [("g", "conv2d"), ("ng", "batch_norm"), ("nn", "batch_norm"), ("m", "max_pool2d"), ("nm", "batch_norm")]
-judge_folded(shared, fold_norms(shared), left, check.rng)
-features = make_graph(
-    {"x": (6, 5), "t": (2, 4, 5), "u": (4, 5)},
-    [
-        node("a", "linear", "x", "w", "b"), node("na", "batch_norm", "a", *statistics, eps=1e-5),
-        node("c", "linear", "t", "w"), node("nc", "batch_norm", "c", *statistics, eps=1e-5),
-        node("d", "linear", "x", "u"), node("nd", "batch_norm", "d", *statistics, eps=1e-5),
-    ],
-    ["na", "nc", "nd"],
-    normal_constants(check.rng, 4, w=(4, 5), b=(4,), **{"na.weight": (1,)}),
-)  # fmt: skip
+judge_folded(shared, left)
+features = parse(f"""
+    x: float32 (6, 5); t: float32 (2, 4, 5); u: float32 (4, 5); a = linear(x, w, b); na = batch_norm(a, {NORM})
+    c = linear(t, w); nc = batch_norm(c, {NORM}); d = linear(x, u); nd = batch_norm(d, {NORM}); return na, nc, nd
+""", **normal_constants(w=(4, 5), b=(4,)))  # fmt: skip
 kept = [("na", "linear"), ("c", "linear"), ("nc", "batch_norm"), ("d", "linear"), ("nd", "batch_norm")]
-judge_folded(features, fold_norms(features), kept, check.rng)
+judge_folded(features, kept)
 for module, shape in [(CNN(), (1, 1, 14, 14)), (CNN3D(), (1, 1, 3, 8, 8))]:
     for layer in module.modules():
         if hasattr(layer, "running_var"):
@@ -735,40 +560,62 @@ for module, shape in [(CNN(), (1, 1, 14, 14)), (CNN3D(), (1, 1, 3, 8, 8))]:
             layer.running_var.copy_(check.rng.uniform(*layer.running_var.shape) + 0.1)
     captured = capture(module.eval(), torch.zeros(shape))
     norms = {one["name"]: one["inputs"][0] for one in captured["nodes"] if one["op"] == "batch_norm"}
-    operation = {one["name"]: one["op"] for one in captured["nodes"]}
-    expected = [
-        (n, operation[norms[n]] if n in norms else op) for n, op in operation.items() if n not in norms.values()
-    ]
-    judge_folded(
-        captured, fold_norms(captured), expected, check.rng, name=f"fold_norms(graph of the {type(module).__name__})"
-    )
+    ops = {one["name"]: one["op"] for one in captured["nodes"]}
+    expected = [(n, ops[norms[n]] if n in norms else op) for n, op in ops.items() if n not in norms.values()]
+    judge_folded(captured, expected, name=f"fold_norms(graph of the {type(module).__name__})")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 4 · Groups that share a kernel
 #
 # `conv → relu` as two kernels writes the convolution's result to memory and reads it back, only to clip it. **Fused**, the clip happens while the numbers are still in registers. A kernel here may hold any number of
-# pointwise nodes, and **at most one other node**, its *anchor*: the product or reduction with a loop of its own. What follows an anchor is its *epilogue* (lab06 writes one by hand).
+# pointwise nodes, and **at most one other node**, its *anchor*: the product or reduction with a loop of its own. Pointwise nodes that go on computing with its result are its *epilogue* (lab06 writes one by hand).
 #
-# What may not share a kernel? Here `a` and `d` look like good neighbours: `d` reads `a`, both are pointwise.
+# ### What does a kernel move?
+#
+# It reads what its anchor reads, and each tensor from outside that its pointwise nodes read, once. It writes each result that somebody outside needs, or that is returned, once. Take a diamond, all tensors of 64 bytes:
 #
 # ```text
-#        x ──> a = relu ──┬──────────────> d = add ──>
+#        x ──> a = relu ──┬──────────────> d = add ──> returned
 #                         └─> c = matmul ──┘
+#                             (and a weight w)
 # ```
 #
-# A kernel {a, d} would need `c` before it can finish, and `c` needs `a`, which that kernel computes. Each waits for the other: the graph of kernels has a **cycle**. {c, d} is fine: first the kernel of `a`, then `c` with its epilogue `d`.
+# | kernels | read | written | bytes in all |
+# |---|---|---|---|
+# | {a} {c} {d} | x; a, w; a, c | a; c; d | 8 · 64 = 512 |
+# | {a} {c, d} | x; a, w, a | a; d | 6 · 64 = **384** |
+#
+# In the second row `c` never goes to memory. (`a` counts twice: the product's loop reads it in one order, the addition in another.)
+#
+# ### What may share a kernel?
+#
+# `a` and `d` look like good neighbours too: `d` reads `a`, both are pointwise. But a kernel {a, d} would need `c` before it can finish, and `c` needs `a`, which that kernel computes. Each waits for the other: the graph of kernels has a **cycle**.
 #
 # **A merge of two kernels is illegal if a path leads out of one, through a third, into the other.** Every fusing compiler has this check. Two kernels without any edge between them may merge as well, if both read one large tensor: it is then read once.
-#
-# Bytes of a kernel: what its anchor reads; each tensor from outside that its pointwise nodes read, once; and each result that somebody outside needs (or that is returned), once. By hand, with tensors of 64 bytes:
-#
-# | kernels | bytes read | bytes written | |
-# |---|---|---|---|
-# | {a} {c} {d} | 64 + 128 + 128 | 3 · 64 | 512 |
-# | {a} {c, d} | 64 + 128 + 64 | 2 · 64 | **384** |
-#
-# (`c` reads `a` and a weight of 64 bytes; in the second row `d` reads only `a`, because `c` is there already.)
+
+
+# %% facts tags=["setup"]
+def facts(graph):
+    """What fusing looks up: nodes by name; names of those that read each (None: it is returned); bytes by name."""
+    nodes = {node["name"]: node for node in graph["nodes"]}
+    readers = {name: {other for other, node in nodes.items() if name in node["inputs"]} for name in nodes}
+    for name in set(graph["outputs"]) & set(nodes):
+        readers[name].add(None)
+    return nodes, readers, {name: nbytes(*kind) for name, kind in types(graph).items()}
+
+
+def edges_between(graph, kernel_of):
+    """For each kernel the set of kernels that read from it. Views count: who reads a view waits for it."""
+    edges = {}
+    for node in graph["nodes"]:
+        mine = kernel_of[node["name"]]
+        for other in {kernel_of[name] for name in node["inputs"] if name in kernel_of} - {mine}:
+            edges.setdefault(other, set()).add(mine)
+    return edges
+
+
+diamond = parse("x: float32 (4, 4); w: float32 (4, 4); a = relu(x); c = matmul(a, w); d = add(a, c); return d")
 
 # %% look_fusion
 for groups in ([], [["c", "d"]], [["a", "d"]]):
@@ -776,79 +623,39 @@ for groups in ([], [["c", "d"]], [["a", "d"]]):
         print(groups, traffic(diamond, groups), "bytes in", [kernel["nodes"] for kernel in kernels(diamond, groups)])
     except ValueError as error:
         print(groups, "is illegal:", error)
+print("Who waits for whom, every node a kernel:", edges_between(diamond, {"a": "a", "c": "c", "d": "d"}))
 
 # %% [markdown]
-# **Your task.** `fuse(graph)` returns the groups: a list of lists of names, each of two or more nodes that share a kernel. Nodes that are in no group have kernels of their own. Views belong to no kernel, and whoever reads a view waits for it as for a kernel.
-# * All nodes of a group have results of one shape. At most one of them is not in `POINTWISE`, and that one reads nothing that the group computes.
+# **Your task.** Three functions; the third uses the first two. `facts` and `edges_between` of the cell above look up what they need.
+# * `kernel_bytes(names, nodes, readers, sizes)`: what a kernel of these nodes moves, counted as above; the last three as `facts` returns them.
+# * `through_a_third(start, end, edges)`: whether a path leads from one kernel to another through at least one more; `edges` as `edges_between` returns them.
+# * `fuse(graph)`: the groups, a list of lists of names, each of two or more nodes that share a kernel. Nodes in no group have kernels of their own; views belong to none.
+#
+# What a group has to fulfil:
+# * All its nodes have results of one shape. At most one is not in `POINTWISE`, and that one reads nothing that the group computes.
 # * No kernels wait for each other in a circle.
-# * The bytes that all kernels move are few: over small random graphs together at most **3% more than the best** of all groupings, which the check finds by trying them all; on graphs of models no more than the best that we know, within 1%.
+# * The bytes that all kernels move are few: over 20 small random graphs together at most **4% more than the best** of all groupings, which the check finds by trying them all (the plan below: 0.1%); on graphs of models at most 1% more than the best that we know.
 #
-# `types(graph)` has shapes and dtypes, `nbytes(shape, dtype)` sizes. To look at what you get, use `traffic(graph, groups)` and `kernels(graph, groups)`; they are too slow to be asked about every pair.
+# A plan that does: give each node that is no view a kernel of its own. List the pairs that touch a common tensor, and what each would save. Merge the legal pair that saves most. Begin again, until no legal merge saves anything.
 #
-# <details><summary>Hint 1: start with everything apart</summary>Give each node that is no view a kernel of its own. Then merge two at a time, as long as a merge saves bytes. Which first? The one that saves most.</details>
+# <details><summary>Hint 1: what a merge saves</summary>bytes(A) + bytes(B) − bytes(A and B together). Only pairs that touch a common tensor can save: one writes what the other reads, or both read the same.</details>
 # <details><summary>Hint 2: is a merge legal?</summary>From the first kernel, walk along the edges to other kernels, but do not take a direct edge to the second. If you get to the second all the same, the merge is illegal. Then the other way round.</details>
-# <details><summary>Hint 3: nearly there</summary>saved = bytes(A) + bytes(B) − bytes(A and B together), with bytes as in the text. Only pairs that touch a common tensor can save: one writes what the other reads, or both read the same.</details>
+# <details><summary>Hint 3: nearly there</summary>Keep two dicts: from a kernel's name to its nodes, and from each node (and view) to its kernel's name. A merge moves the nodes of one into the other. <code>itertools.combinations</code> makes pairs.</details>
 
 
 # %% fuse tags=["solution"]
-def fuse(graph):
+def kernel_bytes(names, nodes, readers, sizes):
     ### BEGIN SOLUTION
-    nodes = {node["name"]: node for node in graph["nodes"]}
-    kinds = types(graph)
-    sizes = {name: nbytes(*kind) for name, kind in kinds.items()}
-    unit = {name: name for name in nodes}
-    members = {name: [name] for name, node in nodes.items() if node["op"] not in VIEWS}
-    readers = {name: {node["name"] for node in graph["nodes"] if name in node["inputs"]} for name in nodes}
-    for name in set(graph["outputs"]) & set(nodes):
-        readers[name].add(None)
-
-    def saved(one, other):
-        three = (members[one], members[other], members[one] + members[other])
-        first, second, both = (kernel_size(names, nodes, readers, sizes) for names in three)
-        return first + second - both
-
-    while True:
-        touching = {}
-        for one, names in members.items():
-            for name in {i for n in names for i in nodes[n]["inputs"] if i is not None} | set(names):
-                touching.setdefault(name, []).append(one)
-        pairs = dict.fromkeys(pair for ones in touching.values() for pair in itertools.combinations(ones, 2))
-        pairs = [(a, b) for a, b in pairs if kinds[a][0] == kinds[b][0] and one_anchor(members[a] + members[b], nodes)]
-        pairs = sorted(((saved(*pair), pair) for pair in pairs), key=lambda item: -item[0])
-        edges = edges_between(graph, unit)
-        worth = [pair for gain, pair in pairs if gain > 0]
-        chosen = next((p for p in worth if not meets(*p, edges) and not meets(*p[::-1], edges)), None)
-        if chosen is None:
-            return [names for names in members.values() if len(names) > 1]
-        members[chosen[0]] += members.pop(chosen[1])
-        unit.update(dict.fromkeys(members[chosen[0]], chosen[0]))
-
-
-def kernel_size(names, nodes, readers, sizes):
     anchors = [name for name in names if nodes[name]["op"] not in POINTWISE]
     total = sum(sizes[i] for name in anchors for i in set(nodes[name]["inputs"]) - {None})
-    total += sum(
-        sizes[i] for i in {i for name in set(names) - set(anchors) for i in nodes[name]["inputs"]} - set(names)
-    )
+    outside = {i for name in set(names) - set(anchors) for i in nodes[name]["inputs"]} - set(names)
+    total += sum(sizes[i] for i in outside)
     return total + sum(sizes[name] for name in names if not readers[name] <= set(names))
+    ### END SOLUTION
 
 
-def one_anchor(names, nodes):
-    anchors = [name for name in names if nodes[name]["op"] not in POINTWISE]
-    return len(anchors) < 2 and not any(i in names for name in anchors for i in nodes[name]["inputs"])
-
-
-def edges_between(graph, unit):
-    edges = {}
-    for node in graph["nodes"]:
-        for name in node["inputs"]:
-            if name in unit and unit[name] != unit[node["name"]]:
-                edges.setdefault(unit[name], set()).add(unit[node["name"]])
-    return edges
-
-
-def meets(start, end, edges):
-    """Whether a path leads from one kernel to another through a third."""
+def through_a_third(start, end, edges):
+    ### BEGIN SOLUTION
     reached, waiting = set(), [one for one in edges.get(start, ()) if one != end]
     while waiting:
         one = waiting.pop()
@@ -861,138 +668,108 @@ def meets(start, end, edges):
     ### END SOLUTION
 
 
+def fuse(graph):
+    ### BEGIN SOLUTION
+    nodes, readers, sizes = facts(graph)
+    shapes = {name: shape for name, (shape, _) in types(graph).items()}
+    kernel_of = {name: name for name in nodes}
+    members = {name: [name] for name, node in nodes.items() if node["op"] not in VIEWS}
+
+    def one_kernel(one, other):
+        names = members[one] + members[other]
+        anchors = [name for name in names if nodes[name]["op"] not in POINTWISE]
+        fed = any(i in names for name in anchors for i in nodes[name]["inputs"])
+        return shapes[one] == shapes[other] and len(anchors) < 2 and not fed
+
+    def saved(one, other):
+        three = (members[one], members[other], members[one] + members[other])
+        first, second, both = (kernel_bytes(names, nodes, readers, sizes) for names in three)
+        return first + second - both
+
+    while True:
+        touching = {}
+        for one, names in members.items():
+            for name in {i for n in names for i in nodes[n]["inputs"] if i is not None} | set(names):
+                touching.setdefault(name, []).append(one)
+        pairs = {pair for ones in touching.values() for pair in itertools.combinations(ones, 2)}
+        pairs = sorted((-saved(*pair), pair) for pair in pairs if one_kernel(*pair))
+        edges = edges_between(graph, kernel_of)
+        worth = [pair for loss, pair in pairs if loss < 0]
+        legal = (p for p in worth if not through_a_third(*p, edges) and not through_a_third(*p[::-1], edges))
+        chosen = next(legal, None)
+        if chosen is None:
+            return [names for names in members.values() if len(names) > 1]
+        members[chosen[0]] += members.pop(chosen[1])
+        kernel_of.update(dict.fromkeys(members[chosen[0]], chosen[0]))
+    ### END SOLUTION
+
+
 # %% look_fuse
 groups = fuse(folded_graph)
 viz.graph_passes([stage("captured", graph), stage("norms folded", folded_graph), stage("fused", folded_graph, groups)])
 
 
-# %% test_fuse tags=["test", "core"] points=15 hours=2.0
-check.equal([sorted(group) for group in fuse(diamond)], [["c", "d"]], name="fuse(diamond)")
-residual = make_graph(
-    {"x": (2, 4, 6, 6)},
-    [
-        node("conv", "conv2d", "x", "w", "b", **PLAIN), node("relu", "relu", "conv"),
-        node("conv_1", "conv2d", "relu", "w", "b", **PLAIN), node("add", "add", "conv_1", "x"), node("relu_1", "relu", "add"),
-    ],
-    ["relu_1"],
-    {"w": check.rng.normal(4, 4, 3, 3).cpu(), "b": check.rng.normal(4).cpu()},
-)  # fmt: skip
-answer = fuse(residual)
-check.equal(
-    sorted(sorted(group) for group in answer),
-    [["add", "conv_1", "relu_1"], ["conv", "relu"]],
-    name="fuse(a residual block)",
-)
+# %% test_fuse tags=["test", "core"] points=15 hours=2.0 covers=["graph_optimisation", "lo2", "lo3"]
+from lablib.graph.cost import traffic as moved_by
+from lablib.graph.exhaustive import fewest_bytes
 
 
+def judge_groups(source, expected, name):
+    """Groups that can be found by hand; x and w are squares."""
+    answer = fuse(parse(f"x: float32 (4, 4); w: float32 (4, 4)\n{source}"))
+    check.equal(sorted(sorted(group) for group in answer), expected, name=f"fuse({name})")
+
+
+for names, size in [(["a"], 128), (["c", "d"], 256), (["d"], 192)]:
+    check.equal(kernel_bytes(names, *facts(diamond)), size, name=f"kernel_bytes({names}, *facts(diamond))")
+arrows = {"a": {"c", "d"}, "c": {"d"}}
+check.equal(through_a_third("a", "d", arrows), True, name=f"through_a_third('a', 'd', {arrows})")
+check.equal(through_a_third("c", "d", arrows), False, name=f"through_a_third('c', 'd', {arrows})")
+judge_groups("a = relu(x); c = matmul(a, w); d = add(a, c); return d", [["c", "d"]], "diamond")
+residual = "a = matmul(x, w); b = relu(a); c = matmul(b, w); d = add(c, x); e = relu(d); return e"
+judge_groups(residual, [["a", "b"], ["c", "d", "e"]], "a residual block")
+judge_groups("a = exp(x); b = tanh(x); return a, b", [["a", "b"]], "two readers of x, side by side")
 ### BEGIN HIDDEN TESTS
-def partitions(items):
-    """All ways to put items into groups."""
-    if not items:
-        yield []
-        return
-    for rest in partitions(items[1:]):
-        yield [[items[0]], *rest]
-        for place in range(len(rest)):
-            yield [*rest[:place], [items[0], *rest[place]], *rest[place + 1 :]]
-
-
-def circle_free(graph, unit):
-    """Whether the kernels can run one after the other."""
-    waits = {}
-    for one in graph["nodes"]:
-        mine = waits.setdefault(unit[one["name"]], set())
-        mine |= {unit[i] for i in one["inputs"] if i in unit} - {unit[one["name"]]}
-    while waits:
-        ready = [number for number, on in waits.items() if not on]
-        if not ready:
-            return False
-        waits = {number: on.difference(ready) for number, on in waits.items() if on}
-    return True
-
-
-def best_bytes(graph):
-    """The fewest bytes of all groupings of a graph without views, whose tensors all have the same size."""
-    by_name, size = {one["name"]: one for one in graph["nodes"]}, nbytes(*next(iter(graph["inputs"].values())))
-    wanted = {name: {one["name"] for one in graph["nodes"] if name in one["inputs"]} for name in by_name}
-    wanted = {name: users | ({None} if name in graph["outputs"] else set()) for name, users in wanted.items()}
-
-    def units(group):
-        """Tensors that a kernel moves; None if it is none."""
-        inside = set(group)
-        anchors = [name for name in group if by_name[name]["op"] not in POINTWISE]
-        fed = any(i in inside for name in anchors for i in by_name[name]["inputs"])
-        if len(anchors) > 1 or fed:
-            return None
-        count = sum(len(set(by_name[name]["inputs"])) for name in anchors)
-        count += len({i for name in inside - set(anchors) for i in by_name[name]["inputs"]} - inside)
-        return count + sum(not wanted[name] <= inside for name in group)
-
-    known, best = {}, math.inf
-    for parts in partitions(list(by_name)):
-        moved = 0
-        for part in parts:
-            key = tuple(part)
-            if key not in known:
-                known[key] = units(part)
-            moved += math.inf if known[key] is None else known[key]
-        if moved < best and circle_free(graph, {name: place for place, part in enumerate(parts) for name in part}):
-            best = moved
-    return best * size
-
-
 ours, best = 0, 0
-for _ in range(12):
-    nodes, names = [], ["x", "y"]
+for _ in range(20):
+    lines, names = ["x: float32 (4, 4); y: float32 (4, 4)"], ["x", "y"]
     for number in range(7):
         op = ["add", "mul", "exp", "tanh", "sub", "matmul", "softmax"][check.rng.choice(0, 7)]
-        given = [
-            names[check.rng.choice(max(0, len(names) - 5), len(names))]
-            for _ in range(1 if op in ("exp", "tanh", "softmax") else 2)
-        ]
-        nodes.append(node(f"n{number}", op, *given, **({"dim": -1} if op == "softmax" else {})))
+        one, other = (names[check.rng.choice(max(0, len(names) - 5), len(names))] for _ in range(2))
+        rest = {"exp": "", "tanh": "", "softmax": ", dim=-1"}.get(op, f", {other}")
+        lines.append(f"n{number} = {op}({one}{rest})")
         names.append(f"n{number}")
-    read = {i for one in nodes for i in one["inputs"]}
-    tangled = make_graph(
-        {"x": (4, 4), "y": (4, 4)}, nodes, [n for n in names[2:] if n not in read or check.rng.choice(0, 12) == 0]
-    )
-    ours += traffic(tangled, fuse(tangled))
-    best += best_bytes(tangled)
-assert ours <= 1.03 * best, (
-    f"fuse moves {ours:,} bytes on 12 random graphs, {ours / best - 1:.0%} more than the best; at most 3% more are allowed."
+    read = "".join(lines)
+    ends = [
+        name
+        for name in names[2:]
+        if (f"({name}" not in read and f", {name})" not in read) or not check.rng.choice(0, 12)
+    ]
+    tangled = parse("\n".join([*lines, f"return {', '.join(ends)}"]))
+    ours += moved_by(tangled, fuse(tangled))
+    best += fewest_bytes(tangled)
+assert ours <= 1.04 * best, (
+    f"fuse moves {ours:,} bytes on 20 random graphs, {ours / best - 1:.0%} more than the best; at most 4% more are allowed."
 )
-mixed = make_graph(
-    {"x": (4, 6), "row": (6,), "z": (4, 4)},
-    [
-        node("a", "add", "x", "row"), node("b", "mean", "a", dim=[-1], keepdim=True), node("c", "sub", "a", "b"), node("s", "neg", "b"),
-        node("v", "view", "c", shape=[4, 6]), node("d", "exp", "v"), node("e", "add", "d", "d"), node("t", "exp", "row"),
-        node("p", "permute", "z", dims=[1, 0]), node("q", "exp", "z"), node("r", "tanh", "p"), node("u", "mul", "q", "r"),
-    ],
-    ["e", "s", "t", "u"],
-)  # fmt: skip
-square = {"x": (4, 4), "w": (4, 4)}
-far = [
-    node("a", "relu", "x"),
-    node("b", "matmul", "a", "w"),
-    node("c", "matmul", "b", "w"),
-    node("d", "softmax", "c", dim=-1),
-]
-back = [node("a", "exp", "x"), node("b", "tanh", "x"), node("c", "matmul", "b", "w"), node("d", "matmul", "c", "w")]
-turned = [node("a", "relu", "x"), node("b", "permute", "a", dims=[1, 0]), node("c", "add", "a", "b")]
-either = [node("a", "matmul", "x", "w"), node("b", "matmul", "w", "x"), node("c", "mul", "a", "b")]
-STATED = {
-    "views and several shapes": (mixed, [["b", "s"], ["d", "e"], ["q", "r", "u"]]),
-    "a long way round": (make_graph(square, [*far, node("e", "add", "a", "d")], ["e"]), [["d", "e"]]),
-    "two readers of x": (make_graph(square, [*back, node("e", "add", "a", "d")], ["e"]), [["a", "d", "e"]]),
-    "a view on the way": (make_graph(square, turned, ["c"]), []),
-    "two products, one returned": (make_graph(square, either, ["a", "c"]), [["b", "c"]]),
-    "two products, one read twice": (
-        make_graph(square, [*either, node("d", "matmul", "a", "x")], ["c", "d"]),
-        [["b", "c"]],
-    ),
-}
-for told, (one, groups) in STATED.items():
-    check.equal(sorted(sorted(group) for group in fuse(one)), groups, name=f"fuse(a graph with {told})")
+judge_groups("""
+    r: float32 (4,); z: float32 (4, 6); a = add(z, q); b = mean(a, dim=[-1], keepdim=True); c = sub(a, b); s = neg(b)
+    v = view(c, shape=[4, 6]); d = exp(v); e = add(d, d); t = exp(r); q: float32 (6,)
+    p = permute(x, dims=[1, 0]); f = exp(x); g = tanh(p); u = mul(f, g); return e, s, t, u
+""", [["b", "s"], ["d", "e"], ["f", "g", "u"]], "views and several shapes")  # fmt: skip
+judge_groups(
+    "a = relu(x); b = matmul(a, w); c = matmul(b, w); d = softmax(c, dim=-1); e = add(a, d); return e",
+    [["d", "e"]],
+    "a long way round",
+)
+judge_groups(
+    "a = exp(x); b = tanh(x); c = matmul(b, w); d = matmul(c, w); e = add(a, d); return e",
+    [["a", "d", "e"]],
+    "two readers of x",
+)
+judge_groups("a = relu(x); b = permute(a, dims=[1, 0]); c = add(a, b); return c", [], "a view on the way")
+either = "a = matmul(x, w); b = matmul(w, x); c = mul(a, b);"
+judge_groups(f"{either} return a, c", [["b", "c"]], "two products, one returned")
+judge_groups(f"{either} d = matmul(a, x); return c, d", [["b", "c"]], "two products, one read twice")
 KNOWN = [
     (ResidualBlock(8, 8).eval(), (torch.zeros(2, 8, 10, 10),), 62_464),
     (CNN().eval(), (torch.zeros(2, 1, 16, 16),), 472_504),
@@ -1002,10 +779,9 @@ KNOWN = [
 ]
 for module, x, known in KNOWN:
     captured = capture(module, *x)
-    name = f"fuse(graph of the {type(module).__name__})"
-    moved = traffic(captured, fuse(captured))
+    moved = moved_by(captured, fuse(captured))
     assert moved <= 1.01 * known, (
-        f"{name} moves {moved:,} bytes; {known:,} are known to be possible, and 1% more is allowed."
+        f"fuse(graph of the {type(module).__name__}) moves {moved:,} bytes; {known:,} are possible, and 1% more is allowed."
     )
 ### END HIDDEN TESTS
 
@@ -1025,16 +801,19 @@ for module, x, known in KNOWN:
 # live          4   6   6   8                     the least that any plan needs: 8
 # ```
 #
-# In which order do you place them? `a` at 0, then `b` at 4 (a still lives), then `c` at 0 (a is dead), then `d`: 6. It fits, 8 bytes. But had `c` 5 bytes, the hole of 4 below `b` were too small: `c` goes to 6, `d` to 0, and the plan takes 11 bytes where 9 live. That is
-# **fragmentation**. Finding the best plan is NP-hard, but
-# large things first, into the lowest gap that fits, gets close.
+# In which order do you place them? `a` at 0, then `b` at 4 (a still lives), then `c` at 0 (a is dead), then `d` at 6. It fits: 8 bytes.
+#
+# But let `c` have 5 bytes. The hole of 4 below `b` is too small now: `c` goes to 6, `d` to 0, and the plan takes 11 bytes where at most 9 live. That is **fragmentation**. Finding the best plan is NP-hard. Large things first, each into the lowest gap that fits,
+# gets close: here `c` at 0, `a` at 0, `b` at 5, `d` at 7, 9 bytes in all.
 #
 # Here is a plan of a GPT block that places results in the order in which they come. Step through it: where is memory free that nobody can use?
 
 
 # %% look_plan
+from lablib.graph import memory_job
+
 gpt_block = capture(Block(32, 4, causal=True).eval(), torch.zeros(2, 12, 32))
-order, sizes, kept = arena_job(gpt_block)
+order, sizes, kept = memory_job(gpt_block)
 offsets, living = {}, []
 for place, kernel in enumerate(order):
     for name in kernel["writes"]:
@@ -1050,11 +829,11 @@ viz.memory_plan(order, sizes, offsets, kept)
 # **Your task.** `plan(kernels, sizes, kept)` returns a dict: for each result its offset in bytes.
 # * `kernels`: in the order in which they run; each has `reads` and `writes`, lists of names. What is read but never written (inputs, constants) lies elsewhere.
 # * `sizes`: bytes by name. `kept`: names that live to the end.
-# * Offsets are multiples of 64 (so that every result starts at a memory sector). So a result takes its size, rounded up to a multiple of 64.
+# * Offsets are multiples of 64 (so that every result starts a cache line). So a result takes its size, rounded up to a multiple of 64.
 # * Results that live at the same time share no byte. (A kernel reads and writes at the same time.)
 # * The arena is small: at most **1.1 ×** the least possible for each graph of ResNet and GPT blocks, and at most 1.08 × in the mean over 60 random ones. "The least possible" is the most that lives at once, with rounded sizes.
 #
-# (Over 200 random jobs of 20 results each, largest first took 1.036 × the bound in the mean, in order of coming 1.13 ×, smallest first 1.18 ×.)
+# (Over 200 random jobs of 20 results each, largest first took 1.03 × the bound in the mean, in order of coming 1.14 ×, smallest first 1.17 ×; on a GPT block 1.00, 1.11 and 1.11 ×. These figures and those of exercise 6 are from `benchmarks/lab05.py`.)
 #
 # <details><summary>Hint 1: lifetimes first</summary>One walk over the kernels: <code>first</code> when it is written; <code>last</code> is overwritten at every read.</details>
 # <details><summary>Hint 2: the lowest gap</summary>Of the results that are placed already, only those that live at some moment of yours are in the way. Sort them by offset, and walk upwards from 0: is there room before the next one?</details>
@@ -1087,7 +866,11 @@ def plan(kernels, sizes, kept):
 viz.memory_plan(order, sizes, plan(order, sizes, kept), kept)
 
 
-# %% test_plan tags=["test", "core"] points=15 hours=1.5
+# %% test_plan tags=["test", "core"] points=15 hours=1.5 covers=["graph_optimisation", "lo3"]
+from lablib.graph.memory import live_bytes, overlaps
+from lablib.graph.memory import memory_job as job_of
+
+
 def judge_plans(jobs, most, name):
     """Plans that hold, of at most so many times the least possible in the mean."""
     ratios = []
@@ -1106,7 +889,7 @@ def judge_plans(jobs, most, name):
 
 chain = [{"reads": ["x"], "writes": ["a"]}, {"reads": ["a"], "writes": ["b"]}, {"reads": ["b"], "writes": ["c"]}]
 judge_plans([(chain, {"a": 200, "b": 64, "c": 130}, ["c"])], 1.0, "the plan of a chain")
-block_job = arena_job(capture(ResidualBlock(8, 16, 2).eval(), torch.zeros(2, 8, 9, 9)))
+block_job = job_of(capture(ResidualBlock(8, 16, 2).eval(), torch.zeros(2, 8, 9, 9)))
 judge_plans([block_job], 1.1, "the plan of a residual block")
 ### BEGIN HIDDEN TESTS
 deep = nn.Sequential(ResidualBlock(8, 8), ResidualBlock(8, 16, 2), ResidualBlock(16, 24))
@@ -1117,7 +900,7 @@ for module, x in [
     (Block(16, 2, causal=True), (torch.zeros(1, length, 16),)),
     (VAE(hidden=24), (torch.zeros(3, 1, 8, 8), torch.zeros(3, 2))),
 ]:
-    judge_plans([arena_job(capture(module.eval(), *x))], 1.1, f"the plan of the {type(module).__name__}")
+    judge_plans([job_of(capture(module.eval(), *x))], 1.1, f"the plan of the {type(module).__name__}")
 returned = [
     {"reads": ["x"], "writes": ["a", "b"]},
     {"reads": ["a"], "writes": ["c"]},
@@ -1138,8 +921,8 @@ judge_plans(jobs, 1.08, "the plans of 60 random jobs")
 # %% [markdown]
 # ## 6 · Kernels on several streams
 #
-# A GPU can run kernels of several **streams** at once. Within a stream they run one after the other; between streams only what you ask for is ordered. The two convolutions of a residual block that both read the same input, the three decoders of a
-# network with three heads: they could overlap. Who goes where, and when?
+# A GPU can run kernels of several **streams** at once. A stream is a queue: its kernels run one after the other. Between streams only what you ask for is ordered. The two convolutions of a residual block that both read the same input, the three heads of
+# a network: they could overlap. Who goes where, and when?
 #
 # **List scheduling**: whenever a stream is free and some task is ready (all that it waits for has ended), start one. Which one, if several are ready? That is the whole question. By hand, two streams:
 #
@@ -1157,15 +940,16 @@ judge_plans(jobs, 1.08, "the plans of 60 random jobs")
 #
 # $$\frac{W}{k} + \left(1 - \frac{1}{k}\right) C$$
 #
-# W being all work and C the longest chain: at any moment either all streams work, or some task of a longest chain runs. As no schedule beats W / k or C, that is less than twice the best.
+# W being all work and C the longest chain. Why: walk back from the task that ends last, each time to the task it waited for that ended last. That is a chain. While none of it runs, its next task is ready, so all streams work. No schedule beats W / k or C, so the bound is less than twice the best.
 #
 # **Your task.** `list_schedule(durations, waits, streams)` returns for each task, in their order, `(stream, start)`.
 # * `durations`: positive ints. `waits`: for each task the numbers of the tasks that must have ended before it starts; not necessarily smaller numbers. `streams`: how many there are.
 # * Streams are numbered from 0. No stream runs two tasks at once; a task starts when or after all it waits for have ended.
 # * It ends within Graham's bound, whatever the tasks and however many streams.
+# * Where all tasks but those of one long chain wait for nothing, and are about as much work as the chain, two streams end at most 3% later than they could.
 # * Over 200 random sets of 10 tasks on 2 streams it ends, in the mean, at most **1.03 ×** as late as the best schedule, which the check finds by trying.
 #
-# (Measured over 400 sets: by the longest way to the end 1.017 ×, in order of number 1.080 ×, by the number of readers 1.057 ×, longest task first 1.092 ×.)
+# (Measured over 200 sets: by the longest way to the end 1.017 ×, by the number of readers 1.059 ×, in order of number 1.088 ×, longest task first 1.101 ×.)
 #
 # <details><summary>Hint 1: the longest way to the end</summary>The priority of a task is its own duration plus the largest priority of those that wait for it. Compute it from the end.</details>
 # <details><summary>Hint 2: time in jumps</summary>Nothing changes between two ends. At each moment: start what can start, then jump to the next end.</details>
@@ -1198,10 +982,13 @@ def list_schedule(durations, waits, streams):
 
 
 # %% [markdown]
-# Two blocks of four convolutions side by side, on 8 images; each kernel takes as long as an H200 needs for it by the roofline. What can overlap with what, and when must a stream wait?
+# Two blocks of four convolutions side by side, on 8 images; each kernel takes as long as an H200 needs for its FLOPs or its bytes, whichever is longer (a roofline). What can overlap with what, and when must a stream wait?
 
 
 # %% look_schedule
+from lablib.gpu.specs import gpu
+
+
 class Branches(nn.Module):
     """Four ways from one input, side by side, joined at the end."""
 
@@ -1224,65 +1011,25 @@ durations, names = [max(1, round(1e9 * s)) for s in seconds], [kernel["nodes"][0
 viz.stream_schedule(names, durations, waits, list_schedule(durations, waits, 2), unit="ns")
 
 
-# %% test_list_schedule tags=["test", "core"] points=10 hours=1.25
+# %% test_list_schedule tags=["test", "core"] points=10 hours=1.25 covers=["parallelism", "lo2"]
+from lablib.graph.exhaustive import earliest_end
+from lablib.graph.streams import conflicts, graham_bound
+
+
 def judge_schedule(durations, waits, streams):
-    """The end of an answer's schedule, if it is one and no stream idles in vain."""
+    """The end of an answer's schedule, if it is one."""
+    placed = list_schedule(durations, waits, streams)
     name = f"list_schedule({durations}, {waits}, {streams})"
-    answer = list_schedule(durations, waits, streams)
-    spans = [(start, start + length) for (_, start), length in zip(answer, durations, strict=True)]
-    for task, others in enumerate(waits):
-        for other in others:
-            assert spans[other][1] <= spans[task][0], (
-                f"{name} starts task {task} before task {other}, for which it waits, has ended."
-            )
-    for stream in range(streams):
-        mine = sorted(span for span, (place, _) in zip(spans, answer, strict=True) if place == stream)
-        for (_, end), (start, _) in itertools.pairwise(mine):
-            assert end <= start, f"{name} runs two tasks at once on stream {stream}."
-    return max(end for _, end in spans)
-
-
-def chain_lengths(durations, waits):
-    """For each task the longest way from its start to the end."""
-    ways = {}
-    while len(ways) < len(durations):
-        for task in range(len(durations)):
-            readers = [t for t in range(len(durations)) if task in waits[t]]
-            if task not in ways and all(t in ways for t in readers):
-                ways[task] = durations[task] + max((ways[t] for t in readers), default=0)
-    return [ways[task] for task in range(len(durations))]
+    wrong = conflicts(durations, waits, placed)
+    assert not wrong, f"{name}: {wrong[0]}"
+    strange = [stream for stream, _ in placed if stream not in range(streams)]
+    assert not strange, f"{name} uses stream {strange[0]!r}; there are {streams}, from 0."
+    return max(start + length for (_, start), length in zip(placed, durations, strict=True))
 
 
 end = judge_schedule([2, 2, 1, 3], [[], [], [], [2]], 2)
 assert 4 <= end <= 6, f"the schedule of the example ends at {end}; Graham's bound is 6."
-
-
 ### BEGIN HIDDEN TESTS
-def best_end(durations, waits, streams):
-    """The earliest end of all schedules, found by starting tasks in every order."""
-    count, ways = len(durations), chain_lengths(durations, waits)
-    masks = [sum(1 << other for other in others) for others in waits]
-    least, most, ends = max(max(ways), -(-sum(durations) // streams)), sum(durations), [0] * count
-    order = sorted(range(count), key=lambda task: -ways[task])
-
-    def extend(done, free, left, last):
-        nonlocal most
-        if not left:
-            most = min(most, max(free))
-        if most == least or not left or -(-(sum(free) + left) // streams) >= most:
-            return
-        for task in order:
-            if done >> task & 1 or masks[task] & ~done:
-                continue
-            start = max(free[0], max((ends[other] for other in waits[task]), default=0))
-            if start >= last and start + ways[task] < most:
-                ends[task] = start + durations[task]
-                extend(done | 1 << task, tuple(sorted((*free[1:], ends[task]))), left - durations[task], start)
-
-    extend(0, (0,) * streams, sum(durations), 0)
-    return most
-
-
 ratios = []
 for _ in range(200):
     numbers = check.rng.integers(0, 400, 55).tolist()
@@ -1290,34 +1037,40 @@ for _ in range(200):
     waits = [
         [other for other in range(task) if numbers[10 + task * (task - 1) // 2 + other] < 60] for task in range(10)
     ]
-    ratios.append(judge_schedule(durations, waits, 2) / best_end(durations, waits, 2))
+    ratios.append(judge_schedule(durations, waits, 2) / earliest_end(durations, waits, 2))
 mean = sum(ratios) / len(ratios)
 assert mean <= 1.03, (
     f"over 200 sets of tasks the schedules end {mean:.3f} × as late as the best, at most 1.03 × is allowed."
 )
 for streams, odds in [(1, 4), (3, 4), (8, 40)]:
-    count = 24
-    durations = [check.rng.choice(1, 30) for _ in range(count)]
-    renamed = check.rng.uniform(count).argsort().tolist()
-    waits = [[] for _ in range(count)]
-    for task in range(count):
-        waits[renamed[task]] = [
-            renamed[other] for other in range(max(0, task - 9), task) if check.rng.choice(0, odds) == 0
-        ]
-    end, chain = judge_schedule(durations, waits, streams), max(chain_lengths(durations, waits))
-    bound = sum(durations) / streams + (1 - 1 / streams) * chain
+    durations = [check.rng.choice(1, 30) for _ in range(24)]
+    renamed, waits = check.rng.uniform(24).argsort().tolist(), [[] for _ in range(24)]
+    for task in range(24):
+        earlier = range(max(0, task - 9), task)
+        waits[renamed[task]] = [renamed[other] for other in earlier if check.rng.choice(0, odds) == 0]
+    end, bound = judge_schedule(durations, waits, streams), graham_bound(durations, waits, streams)
     assert end <= bound + 1e-9, f"a schedule on {streams} streams ends at {end}, Graham's bound is {bound:.1f}."
+links = [check.rng.choice(5, 15) for _ in range(30)]
+single = [check.rng.choice(1, 10) for _ in range(sum(links) // 5)]
+renamed = check.rng.uniform(30 + len(single)).argsort().tolist()
+durations, waits = [0] * len(renamed), [[] for _ in renamed]
+for task, length in enumerate(links + single):
+    durations[renamed[task]] = length
+    waits[renamed[task]] = [renamed[task - 1]] if 0 < task < 30 else []
+late = judge_schedule(durations, waits, 2) / max(sum(links), sum(durations) / 2)
+assert late <= 1.03, f"beside one long chain the schedule ends {late:.3f} × as late as it could; 1.03 × is allowed."
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 7 · Loops, shards, and a fault (stretch)
 #
-# Two questions that come before and after the passes above, and one about all of them. First: in which order may the loops *inside* a kernel run, and how are tensors cut over *several* devices?
+# Two questions that come before and after the passes above, and one about all of them: in which order may the loops *inside* a kernel run; how are tensors cut over *several* devices; and which pass of a compiler is broken?
 #
 # **Loops.** In the double loop `for i: for j: A[i, j] = A[i-1, j+1] + A[i, j-1]` iteration (i, j) needs what (i−1, j+1) and (i, j−1) wrote. The **dependence vectors** say how far it is from the writer to the reader: (1, −1) and (0, 1). An order of loops is legal if every
 # vector stays *lexicographically positive* (its first number that is not 0 is positive): the writer still comes first. Exchange i and j: (−1, 1) and (1, 0). The first is negative, so the exchange is **illegal**.
 #
-# **Tiling** cuts some loops into blocks: first over blocks, then inside. It is legal for loops that stand next to each other if, for every vector that is not yet carried by a loop outside of them (all outer numbers are 0), none of the numbers of these loops is negative.
+# **Tiling** cuts some loops into blocks: first over blocks, then inside, so that what a block needs stays in the cache. Loops that stand next to each other may be tiled together if no vector has a negative number among theirs. A vector does not count if a loop *outside* of them keeps writer and reader
+# apart already: if one of its outer numbers is not 0. So (1, −1) forbids tiling the two loops of a double loop. In a triple loop (1, 1, −1) does not forbid tiling the two inner ones: the outer loop keeps them apart.
 #
 # **Your task.** Two functions; a vector is a tuple of ints, one for each loop from the outermost.
 # * `legal_order(vectors, order)`: whether the loops may run in `order`, a tuple of their old numbers, from the outermost.
@@ -1342,34 +1095,8 @@ def legal_tiles(vectors, first, last):
     ### END SOLUTION
 
 
-# %% test_legal_order tags=["test", "stretch"] points=5 hours=0.75
-def ran_right(vectors, walk):
-    """Whether every iteration of a walk comes after those that it depends on."""
-    seen, box = set(), set(walk)
-    for place in walk:
-        for vector in vectors:
-            before = tuple(a - b for a, b in zip(place, vector, strict=True))
-            if before in box and before not in seen:
-                return False
-        seen.add(place)
-    return True
-
-
-def walked(order, size):
-    """All iterations of a box, loops in another order."""
-    places = itertools.product(range(size), repeat=len(order))
-    return [tuple(place[order.index(loop)] for loop in range(len(order))) for place in places]
-
-
-def tiled(loops, first, last, size, tile):
-    """All iterations of a box, some loops cut into tiles."""
-
-    def key(place):
-        inside = place[first : last + 1]
-        return (*place[:first], *(n // tile for n in inside), *inside, *place[last + 1 :])
-
-    return sorted(itertools.product(range(size), repeat=loops), key=key)
-
+# %% test_legal_order tags=["test", "stretch"] points=5 hours=0.75 covers=["graph_optimisation", "lo2"]
+from lablib.graph.exhaustive import in_order_of_dependences
 
 stencil = [(1, -1), (0, 1)]
 check.equal(legal_order(stencil, (0, 1)), True, name="legal_order(stencil, (0, 1))")
@@ -1378,30 +1105,27 @@ check.equal(legal_tiles(stencil, 0, 1), False, name="legal_tiles(stencil, 0, 1)"
 check.equal(legal_tiles([(1, 0), (1, 1)], 0, 1), True, name="legal_tiles([(1, 0), (1, 1)], 0, 1)")
 ### BEGIN HIDDEN TESTS
 for _ in range(40):
-    vectors = []
-    while len(vectors) < 1 + len(vectors) // 3 or check.rng.choice(0, 2):
-        vector = tuple(check.rng.choice(-1, 2) for _ in range(3))
-        if vector > (0, 0, 0):
-            vectors.append(vector)
-        if len(vectors) == 3:
-            break
+    drawn = [tuple(check.rng.choice(-1, 2) for _ in range(3)) for _ in range(6)]
+    vectors = [vector for vector in drawn if vector > (0, 0, 0)][: check.rng.choice(1, 4)] or [(0, 1, -1)]
+    # Only signs decide. So the answer sees vectors that no small box holds, and the truth comes from one that does.
+    far = [tuple(check.rng.choice(50, 10**6) * number for number in vector) for vector in vectors]
     for order in itertools.permutations(range(3)):
-        right = ran_right(vectors, walked(order, 4))
-        check.equal(legal_order(vectors, order), right, name=f"legal_order({vectors}, {order})")
+        right = in_order_of_dependences(vectors, order)
+        check.equal(legal_order(far, order), right, name=f"legal_order({far}, {order})")
     for first, last in [(0, 1), (1, 2), (0, 2)]:
-        right = ran_right(vectors, tiled(3, first, last, 4, 2))
-        check.equal(legal_tiles(vectors, first, last), right, name=f"legal_tiles({vectors}, {first}, {last})")
+        right = in_order_of_dependences(vectors, range(3), tiled=range(first, last + 1))
+        check.equal(legal_tiles(far, first, last), right, name=f"legal_tiles({far}, {first}, {last})")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # **Shards.** On n devices a tensor is cut by rows (`"rows"`), by columns (`"columns"`), or every device has all of it (`"whole"`). A chain of layers is computed on all devices at once; each layer can be computed in a few ways, each of which asks for its input in one form, leaves its output in another, and
-# may have to add up partial results. If the output's form is not the one that the next layer asks for, it must be **resharded**, and that moves bytes.
+# may have to add up partial results. If the output's form is not the one that the next layer asks for, it must be **resharded**, and that moves bytes. So many cross the wires, all devices together, for a tensor of S bytes:
 #
 # ```text
-#   from          to whole      to rows     to columns          bytes that cross the wires, all devices together,
-#   rows          (n−1)·S       0           (n−1)·S / n         for a tensor of S bytes
-#   columns       (n−1)·S       (n−1)·S / n 0
-#   whole         0             0           0
+# from       to whole    to rows        to columns
+# rows       (n−1)·S     0              (n−1)·S / n
+# columns    (n−1)·S     (n−1)·S / n    0
+# whole      0           0              0
 # ```
 #
 # **Your task.** `shard(layers, sizes, devices, start, end)` returns the list of ways, one for each layer, that moves the fewest bytes in all.
@@ -1435,7 +1159,7 @@ def shard(layers, sizes, devices, start, end):
     ### END SOLUTION
 
 
-# %% test_shard tags=["test", "stretch"] points=5 hours=0.75
+# %% test_shard tags=["test", "stretch"] points=5 hours=0.75 covers=["parallelism", "lo1"]
 FORMS = ("whole", "rows", "columns")
 
 
@@ -1494,7 +1218,7 @@ check.equal(chain_bytes(shard(*case), *case), fewest, name="the bytes of a chain
 # %% [markdown]
 # ### Which pass is at fault?
 #
-# A compiler is built of the passes above. One day a pass is silently off, and results are right all the same. You have counters of one compilation, beside those of a healthy one of the same network: how many graphs, nodes and kernels there are, the bytes that kernels move, the bytes of all
+# One day a pass is silently off, and results are right all the same. You have counters of one compilation, beside those of a healthy one of the same network: how many graphs, nodes and kernels there are, the bytes that kernels move, the bytes of all
 # constants, and the bytes of the arena. Here are six compilations of a small network with convolutions, norms and causal attention. (The numbers are from the passes of this lab.)
 
 
@@ -1543,7 +1267,7 @@ def diagnose(seen, healthy):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5 covers=["graph_optimisation", "lo1"]
 def judge_diagnoses(compiled, name):
     """All diagnoses of a network's compilations, in an order of the test's own."""
     named = {fault: dict(zip(COUNTERS, numbers, strict=True)) for fault, numbers in compiled.items()}
@@ -1584,7 +1308,7 @@ for other in OTHERS:
 # are folded and ReLUs and additions ride along with the convolutions? Count the trips that one `conv → norm → relu` makes before and after, and put your number into the cell. (To start over, delete `predictions.json` beside this notebook.)
 
 # %% lock_prediction
-predicted = check.lock("share of the CNN's bytes that is left", 0.4)
+predicted = check.lock("share of the CNN's bytes that is left", 1.0)  # your number in place of 1.0
 
 
 # %% look_optimise
@@ -1611,6 +1335,8 @@ print(f"Weights and images alone are {ideal:,} bytes: the rest are trips between
 # And now for real: `torch.compile` captures three models, hands their graphs to your passes, and runs what they return. The other four go the same way through `capture`, which starts faster. Results must stay the same, and once more inside the arena that you planned. (About 10 s, most of it torch.compile starting up.)
 
 # %% look_models
+from lablib.graph import backend, run_in_arena, to_fx
+
 models = {
     "CNN": (CNN(), (torch.randn(4, 1, 28, 28),)),
     "3D CNN": (CNN3D(), (torch.randn(2, 1, 6, 16, 16),)),
@@ -1620,6 +1346,7 @@ models = {
     "diffusion": (UNet(), (torch.randn(2, 1, 8, 8), torch.tensor([1, 250]))),
     "GCN": (GCN(34, 16, 2), (torch.rand(34, 34), torch.rand(34, 34))),
 }
+bytes_left = {}
 print("model      kernels      bytes moved           arena / all results   largest difference")
 for name, (model, inputs) in models.items():
     seen = []
@@ -1637,11 +1364,12 @@ for name, (model, inputs) in models.items():
             got = to_fx(*compiler(capture(model, *inputs)))(*inputs)
     got, want = (value[0] if isinstance(value, tuple) else value for value in (got, want))
     graph, lean, groups = seen
-    order, sizes, kept = arena_job(lean, groups)
+    order, sizes, kept = memory_job(lean, groups)
     offsets = plan(order, sizes, kept)
-    arena, everything = max(offsets[n] + sizes[n] for n in offsets), sum(arena_job(graph)[1].values())
+    arena, everything = max(offsets[n] + sizes[n] for n in offsets), sum(memory_job(graph)[1].values())
     inside = run_in_arena(lean, order, offsets, *inputs)[0]  # in your memory plan, too
     difference = max((one - want).abs().max().item() for one in (got, inside))
+    bytes_left[name] = traffic(lean, groups) / traffic(graph)
     print(
         f"{name:10} {len(kernels(graph)):3} → {len(order):3}   {traffic(graph):9,} → {traffic(lean, groups):9,}   "
         f"{arena:9,} / {everything:9,}   {difference:.0e}"
@@ -1653,7 +1381,7 @@ for name, (model, inputs) in models.items():
 # 2. The GPT gains a smaller share than the CNN does. Which of its operations stay kernels of their own under our rules (one anchor a kernel, one shape, views in between), and which single new rule would let the compiler remove the trips of the S × S scores? (Lab07 writes that kernel.)
 # 3. The arena is several times smaller than all results together. Is that a gain in time, in memory, or both? And what would you have to give up if you wanted to run kernels on two streams in this arena?
 
-# %% explain_passes [markdown] tags=["manual", "core"] points=10 hours=0.75
+# %% explain_passes [markdown] tags=["manual", "core"] points=10 hours=0.75 covers=["graph_optimisation", "lo3"]
 # ### BEGIN SOLUTION
 # 1. I predicted 40%; 37.5% is left: 3.5 of 9.3 MB. conv → norm → relu makes six trips of an activation to memory, each kernel one in and one out. Folding takes the norm's two away, fusing the ReLU's two, so a third is left;
 #    an addition loses two of its three and keeps the reading of the other branch. What remains is each convolution's own input and output, and 0.27 MB of weights and images.
@@ -1668,6 +1396,17 @@ for name, (model, inputs) in models.items():
 # * 4: folding removes the norms' reading and writing of whole activations (1), fusing those of ReLUs and additions (1); what remains are the convolutions' own reading and writing, plus weights (1); compared with their prediction, with numbers (1).
 # * 4: in the GPT softmax and layer norm are anchors of their own, or shapes change through views between the products (2); a rule that lets reductions share a kernel with products, tile by tile, as in flash attention (2). "A larger batch" or "a better scheduler" earns nothing.
 # * 2: memory is the gain (and fewer calls of the allocator: a little time; 1); two streams need results of kernels that overlap to live at the same time, so lifetimes by order alone are too short: the plan must hold for the schedule, and the arena grows (1).
+
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab05_graph_compilers", {
+    "cnn_bytes_kept": lambda: bytes_left["CNN"],
+    "vit_bytes_kept": lambda: bytes_left["ViT"],
+    "gpt_bytes_kept": lambda: bytes_left["GPT"],
+    "cnn_bytes_kept_predicted": lambda: predicted,
+})  # fmt: skip
 
 # %% [markdown]
 # ## What to take along
@@ -1684,9 +1423,9 @@ for name, (model, inputs) in models.items():
 # * Ansel and others: *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, ASPLOS 2024. `torch.compile`, its backends, and how Inductor fuses.
 # * Reed and others: *torch.fx: practical program capture and transformation for deep learning in Python*, MLSys 2022.
 # * Chen and others: *TVM: an automated end-to-end optimizing compiler for deep learning*, OSDI 2018. Kinds of operations, and which of them fuse.
-# * Aho, Lam, Sethi, Ullman: *Compilers: principles, techniques, and tools*, 2nd edition, sections 8.5, 9.1 and 11. Common subexpressions, dead code, dependences.
-# * Ioffe, Szegedy: *Batch normalization*, arXiv:1502.03167, section 3.1: in inference the norm is a linear map.
-# * Pisarchyk, Lee: *Efficient memory management for deep neural net inference*, arXiv:2001.03288. Offsets by size.
+# * Aho, Lam, Sethi, Ullman: *Compilers: principles, techniques, and tools*, 2nd edition, 2006, sections 8.5, 9.1 and 11. Common subexpressions, dead code, dependences.
+# * Ioffe, Szegedy: *Batch normalization*, arXiv:1502.03167, 2015, section 3.1: in inference the norm is a linear map.
+# * Pisarchyk, Lee: *Efficient memory management for deep neural net inference*, arXiv:2001.03288, 2020. Offsets by size.
 # * Graham: *Bounds for certain multiprocessing anomalies*, Bell System Technical Journal 45, 1966.
-# * Xu and others: *GSPMD: general and scalable parallelization for ML computation graphs*, arXiv:2105.04663. Sharding propagation.
+# * Xu and others: *GSPMD: general and scalable parallelization for ML computation graphs*, arXiv:2105.04663, 2021. Sharding propagation.
 # * NVIDIA: *H200 Tensor Core GPU datasheet*.

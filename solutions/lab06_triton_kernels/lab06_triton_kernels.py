@@ -150,7 +150,7 @@ def scale_add(x, y, alpha, BLOCK_M=16, BLOCK_N=32):
 x, y = torch.randn(5, 7, device=device.DEVICE), torch.randn(7, 5, device=device.DEVICE).T
 viz.memory_map(trace(scale_add, x, y, 2.0, BLOCK_M=2, BLOCK_N=4))
 
-# %% test_scale_add tags=["test", "core"] points=10 hours=1.0
+# %% test_scale_add tags=["test", "core"] points=10 hours=1.0 covers=["commodity_hardware", "lo2"]
 x, y = check.rng.normal(33, 100), check.rng.normal(100, 33).T
 z = check.traffic(scale_add, x, y, 0.5, loads=x.nbytes + y.nbytes, stores=x.nbytes, launches=1)
 check.close(z, 0.5 * x + y)
@@ -239,7 +239,7 @@ def softmax_t(x, temperature):
 # %% look_softmax_t
 viz.memory_map(trace(softmax_t, torch.randn(4, 6, device=device.DEVICE), 0.7))
 
-# %% test_softmax_t tags=["test", "core"] points=15 hours=1.5
+# %% test_softmax_t tags=["test", "core"] points=15 hours=1.5 covers=["commodity_hardware", "lo2", "lo3"]
 x = 50 * check.rng.normal(5, 130)[:, :123]
 y = check.traffic(softmax_t, x, 0.7, loads=x.nbytes, stores=x.nbytes, launches=1, programs=5)
 check.close(y, torch.softmax(x / 0.7, -1))
@@ -351,7 +351,7 @@ half = dict(dtype=torch.float16, device=device.DEVICE)
 x, w = torch.randn(32, 48, **half), torch.randn(32, 48, **half)
 viz.memory_map(trace(linear, x, w, 16, 16, 16), step="instruction")
 
-# %% test_linear tags=["test", "core"] points=15 hours=1.5
+# %% test_linear tags=["test", "core"] points=15 hours=1.5 covers=["commodity_hardware", "lo2"]
 x, w = check.rng.normal(70, 100, dtype=torch.float16), check.rng.normal(48, 100, dtype=torch.float16)
 loads, stores = 2 * 100 * (70 * 2 + 48 * 3), 2 * 70 * 48
 y = check.traffic(linear, x, w, loads=loads, stores=stores, launches=1, programs=6)
@@ -433,7 +433,7 @@ def program_order(tiles_m, tiles_n, GROUP_M):
     return row, column
 
 
-# %% test_grouped_tile tags=["test", "core"] points=10 hours=1.0
+# %% test_grouped_tile tags=["test", "core"] points=10 hours=1.0 covers=["commodity_hardware", "lo3"]
 row, column = check.traffic(program_order, 5, 3, 2)
 check.equal(row.tolist(), [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 4, 4, 4], name="the tile row by program")
 check.equal(column.tolist(), [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 1, 2], name="the tile column by program")
@@ -479,7 +479,7 @@ def predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M):
     ### END SOLUTION
 
 
-# %% test_predict_l2_tiles tags=["test", "core"] points=5 hours=0.5
+# %% test_predict_l2_tiles tags=["test", "core"] points=5 hours=0.5 covers=["commodity_hardware", "lo3"]
 check.equal(predict_l2_tiles(8, 12, 3, 8, 4), 216, name="predict_l2_tiles(8, 12, 3, 8, 4)")
 ### BEGIN HIDDEN TESTS
 shapes = [(16, 16, 16, 4), (16, 16, 16, 1), (8, 32, 32, 8), (24, 12, 36, 6)]
@@ -599,7 +599,7 @@ def linear_silu(x, w, bias, residual):
     ### END SOLUTION
 
 
-# %% test_linear_silu tags=["test", "core"] points=10 hours=1.0
+# %% test_linear_silu tags=["test", "core"] points=10 hours=1.0 covers=["graph_optimisation", "commodity_hardware", "lo3"]
 def silu_oracle(x, w, bias, residual):
     v = x.double() @ w.double().T + bias.double()
     return v * torch.sigmoid(v) + residual.double()
@@ -705,7 +705,7 @@ def linear_split_k(x, w, splits):
     ### END SOLUTION
 
 
-# %% test_linear_split_k tags=["test", "stretch"] points=10 hours=1.5
+# %% test_linear_split_k tags=["test", "stretch"] points=10 hours=1.5 covers=["parallelism", "commodity_hardware", "lo2"]
 M, N, K, splits = 16, 64, 250, 3
 x, w = check.rng.normal(M, K, dtype=torch.float16), check.rng.normal(N, K, dtype=torch.float16)
 loads, stores = 2 * K * (2 * M + N) + 4 * splits * M * N, 4 * splits * M * N + 2 * M * N
@@ -813,7 +813,7 @@ def choose_tile(target):
     ### END SOLUTION
 
 
-# %% test_choose_tile tags=["test", "core"] points=10 hours=1.0
+# %% test_choose_tile tags=["test", "core"] points=10 hours=1.0 covers=["commodity_hardware", "lo2"]
 def judge_tile(target, opcode, least):
     tile = choose_tile(target)
     keys = ["BLOCK_K", "BLOCK_M", "BLOCK_N", "num_stages", "num_warps"]
@@ -912,7 +912,7 @@ def diagnose(c):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5 covers=["commodity_hardware", "lo1"]
 x = check.rng.normal(64, 64)
 visible = {"A": (x,), "B": (x, 64, 3), "C": (x.T,), "D": (x, 512)}
 diagnoses = [diagnose(counters(copy_rows, *args, least=x.nbytes)) for args in visible.values()]
@@ -999,7 +999,7 @@ viz.roofline(points, [roof])
 # 2. Why is the time nearly the same, although the bytes are not? Compute, from the datasheet's rates, how long the H200 needs for the arithmetic and for the bytes at `GROUP_M = 2`, each alone.
 # 3. Name one change to the product's shape, or to the GPU, that would make the order of programs matter for the time. Say why.
 
-# %% explain_order [markdown] tags=["manual", "core"] points=10 hours=0.5
+# %% explain_order [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["commodity_hardware", "lo2", "lo3"]
 # ### BEGIN SOLUTION
 # 1. The formula takes waves that fill a group exactly: 128 programs, a rectangle of 2 × 64 or 8 × 16 tiles. The H200 runs 132. With 132 a wave ends inside a column of its group or
 #    reaches over into the next group, so it needs more panels than the rectangle. With `GROUP_M = 8` that is 17 columns in place of 16 in many waves, and now and then rows of two groups.
@@ -1017,6 +1017,16 @@ viz.roofline(points, [roof])
 # * 3: a change that raises traffic relative to arithmetic (smaller tiles, less bandwidth, smaller L2, faster matrix units), with the reason (1 for a change without one).
 # * Claims that the model or the measurement is wrong earn nothing unless a number backs them.
 
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab06_triton_kernels", {
+    "ridge_ops_per_byte": lambda: ridge,
+    "group_2_over_8_bytes_ratio": lambda: fewer,
+    "group_2_over_8_bytes_ratio_predicted": lambda: predicted,
+})  # fmt: skip
+
 # %% [markdown]
 # ## What to take along
 #
@@ -1031,5 +1041,5 @@ viz.roofline(points, [roof])
 # * Tillet, Kung, Cox: *Triton: an intermediate language and compiler for tiled neural network computations*, MAPL 2019. The programming model.
 # * Williams, Waterman, Patterson: *Roofline: an insightful visual performance model*, CACM 52(4), 2009. Roof, ridge, arithmetic intensity.
 # * Hong, Kung: *I/O complexity: the red-blue pebble game*, STOC 1981. Why tiles, and how few bytes a product can do with.
-# * Milakov, Gimelshein: *Online normalizer calculation for softmax*, arXiv:1805.02867. Safe softmax and its passes.
+# * Milakov, Gimelshein: *Online normalizer calculation for softmax*, arXiv:1805.02867, 2018. Safe softmax and its passes.
 # * NVIDIA: H200 datasheet; *CUDA C++ Programming Guide*, "Compute capabilities"; *PTX ISA*. Limits and instructions.

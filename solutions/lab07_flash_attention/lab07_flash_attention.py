@@ -2,8 +2,8 @@
 # # Lab 07 · Flash attention: a matrix that is never there
 #
 # Take attention of 64 heads over 4096 positions, 128 numbers each, in bfloat16. Its matrix of scores has 64 · 4096² entries: 2.1 GB. To write the scores, read them for the softmax, write the
-# probabilities and read them again is 8.6 GB. On an H200, whose memory copies 4.27 TB/s, these four trips alone take **2.0 ms**. The flash attention kernel of `lablib` does
-# *all* of attention there in **0.85 ms**, measured.
+# probabilities and read them again is 8.6 GB. On an H200, whose memory copies 4.25 TB/s, these four trips alone take **2.0 ms**. The flash attention kernel of `lablib` does
+# *all* of attention there in **0.84 ms**, measured.
 #
 # It does not do less arithmetic. It never writes the matrix. (`assets/h200_kernels.json` has the measurements of one H200 that this lab quotes, with versions.)
 #
@@ -18,6 +18,7 @@
 # | Time | about 11 hours: core 10 h, stretch 1 h (`best_blocks` in 5, and the diagnosis in 6) |
 # | Needs | lab06: tiles, masks, `tl.dot`. lab03's attention helps |
 # | Machine | any. Without a GPU kernels run in Triton's interpreter. No cell takes more than 20 s |
+# | Grading | about 4 core-seconds a hand-in |
 # | Points | 100 |
 #
 # **In every exercise with a kernel** the kernels do the work: torch may allocate and view, nothing else. Arguments stay as they were. No kernel touches anything outside its
@@ -68,7 +69,7 @@ viz.online_softmax(scores, block=2)
 # The softmax is 0.135 / 1.135 = 0.119 and 0.881. Right.
 #
 # **A part of a row becomes two numbers and a vector, and two parts merge into one: rescale both to the greater m, then add.** Nothing in this says which part came first. So parts may be merged one after another, as
-# flash attention does; in a tree, as in decoding, where many SMs share one long row; or across machines, as in ring attention.
+# flash attention does; in a tree, as in decoding, where many SMs (the GPU's processors) share one long row; or across machines, as in ring attention.
 #
 # A part of keys that are all hidden has m = −∞, l = 0, o = 0. It must change nothing.
 #
@@ -125,7 +126,7 @@ for name, (m, total, o) in {
 print(f"softmax of the whole row, times values: {', '.join(f'{x:.6f}' for x in exact.tolist())}")
 
 
-# %% test_merge tags=["test", "core"] points=15 hours=1.5
+# %% test_merge tags=["test", "core"] points=15 hours=1.5 covers=["transformers", "lo1"]
 def judge_parts(scores, values, cuts, tree):
     """Parts of the row between the cuts; `tree` names two of those that are left, again and again."""
     R, D = scores.shape[0], values.shape[1]
@@ -258,7 +259,7 @@ for name, column in zip(("queries", "keys", "values"), times.T.tolist(), strict=
     print(f"{name:8}", "".join(map(str, column)))
 
 
-# %% test_attend tags=["test", "core"] points=20 hours=2.5
+# %% test_attend tags=["test", "core"] points=20 hours=2.5 covers=["transformers", "commodity_hardware", "lo2"]
 def attend_oracle(qkv, sink):
     S, _, _, D = qkv.shape
     q, k, v = qkv.double().permute(1, 2, 0, 3)
@@ -323,7 +324,8 @@ print(f"one probability written and read: 4 bytes, {1e12 * 4 / h200.bytes_per_s:
 # %% [markdown]
 # **Computing a score again takes less time than fetching it.** And one number a row is enough to make a probability of a score without a second softmax: p = exp(s − lse).
 #
-# Write dO for the gradient of the loss with respect to O, and likewise for the others. Go backwards through O = P · V, through the softmax, through S = Q · Kᵀ:
+# Write dO for the gradient of the loss with respect to O, and likewise for the others. (In this table S is the matrix of scores sᵢⱼ, not the number of positions; ∘ multiplies entry by entry; the factor 1 / √D is left out.)
+# Go backwards through O = P · V, through the softmax, through S = Q · Kᵀ:
 #
 # | | for one entry | in tiles |
 # |---|---|---|
@@ -362,7 +364,7 @@ def capped_attention(q, k, v, cap):
 # * **One** kernel, a program for `BLOCK` queries of a head (`tl.program_id(0)` blocks, `tl.program_id(1)` heads). It loads its rows of q, o, do and lse once, and all keys and values of the head once, `BLOCK` at a step.
 # * Only `dq` and `delta` are stored, and **no other memory is allocated**. All arithmetic in float32; probabilities and ds may be rounded to the dtype of `q` for a product.
 #
-# On a GPU `tl.dot` of float32 tiles rounds them to 10 bits unless you say `input_precision="ieee"`.
+# The launcher is yours this time: exercise 2's shows the form. On a GPU `tl.dot` of float32 tiles rounds them to 10 bits unless you say `input_precision="ieee"`.
 #
 # <details><summary>Hint 1: what do lanes past the end do?</summary>
 #
@@ -422,7 +424,7 @@ def grad_queries(q, k, v, o, lse, do, cap, BLOCK=32, num_warps=4):
     ### END SOLUTION
 
 
-# %% test_grad_queries tags=["test", "core"] points=10 hours=1.5
+# %% test_grad_queries tags=["test", "core"] points=10 hours=1.5 covers=["transformers", "backpropagation", "lo2"]
 def attention_case(H, S, D, cap, dtype=torch.float32):
     """Arguments and exact gradients, by autograd in float64."""
     q, k, v, do = (check.rng.normal(H, S, D).to(dtype) for _ in range(4))
@@ -518,7 +520,7 @@ def grad_keys(q, k, v, lse, delta, do, cap, BLOCK=32, num_warps=4):
     ### END SOLUTION
 
 
-# %% test_grad_keys tags=["test", "core"] points=10 hours=1.0
+# %% test_grad_keys tags=["test", "core"] points=10 hours=1.0 covers=["transformers", "backpropagation", "lo2"]
 def keys_case(H, S, D, cap, dtype=torch.float32):
     """Arguments and exact gradients, by autograd in float64."""
     q, k, v, do = (check.rng.normal(H, S, D).to(dtype) for _ in range(4))
@@ -569,6 +571,7 @@ viz.attention_tiles(64, 64, blocks=[(4, 4), (8, 8), (16, 8), (32, 8)], causal=Tr
 # %% look_groups
 positions, G, D, BLOCK, window = 64, 4, 16, 8, 12
 firsts = range(0, positions, BLOCK)
+# From the block of the first key that is seen to the last query: how many keys the programs of one head load.
 rows = sum(first + BLOCK - max(first - window + 1, 0) // 8 * 8 for first in firsts)
 queries = 2 * positions * G * D
 viz.traffic_bars([
@@ -648,7 +651,7 @@ def attend_window(q, k, v, window, BLOCK=16, BLOCK_N=32, num_warps=4, num_stages
     ### END SOLUTION
 
 
-# %% test_attend_window tags=["test", "core"] points=15 hours=2.0
+# %% test_attend_window tags=["test", "core"] points=15 hours=2.0 covers=["transformers", "lo3"]
 def window_oracle(q, k, v, window):
     k, v = (x.double().repeat_interleave(q.shape[0] // k.shape[0], dim=0) for x in (k, v))
     i = torch.arange(q.shape[1], device=q.device)
@@ -735,11 +738,12 @@ curves = {
     for name, causal in {"all keys": False, "causal": True}.items()
 }
 room = gpu("sm_90").shared_per_program
+# A query has q in float16 and o in float32; of keys and values two blocks of 64 each are there, one on its way.
 largest = max(block for block in curves["causal"] if D * (6 * block + 8 * 64) <= room)
 viz.block_traffic(curves, {"three kernels": three_kernels(S, D)}, largest)
 
 # %% [markdown]
-# Twice the block, half the loads, until the chip is full. With M bytes on the chip a block has at most about M / 6D rows, so loads fall as S² · D² / M. That is the theorem on the IO complexity of flash attention, and no exact attention
+# Twice the block, half the loads, until the chip is full. With M bytes on the chip a block has at most about M / 6D rows (q of 2 and o of 4 bytes a number), so loads fall as S² · D² / M. That is the theorem on the IO complexity of flash attention, and no exact attention
 # grows more slowly for every M. (In truth q, k and v wait in shared memory, up to 227 KB of an H200's SM, and o lies in its 256 KB of registers.)
 
 
@@ -753,7 +757,7 @@ def counted_loads(H, S, BLOCK_M, BLOCK_N, causal):
     return trace(flash_attention_forward, q, k, v, causal, configuration=blocks).loaded_bytes
 
 
-# %% test_attention_loads tags=["test", "core"] points=10 hours=1.0
+# %% test_attention_loads tags=["test", "core"] points=10 hours=1.0 covers=["transformers", "lo3"]
 check.equal(attention_loads(1, 64, 16, 32, 16, False), 10240, name="attention_loads(1, 64, 16, 32, 16, False)")
 check.equal(attention_loads(1, 64, 16, 32, 16, True), 8192, name="attention_loads(1, 64, 16, 32, 16, True)")
 S = check.rng.choice(65, 96)
@@ -802,7 +806,7 @@ def best_blocks(S, D, on_chip_bytes):
     ### END SOLUTION
 
 
-# %% test_best_blocks tags=["test", "stretch"] points=5 hours=0.5
+# %% test_best_blocks tags=["test", "stretch"] points=5 hours=0.5 covers=["commodity_hardware", "lo3"]
 check.equal(best_blocks(4096, 128, 232448), (256, 32), name="best_blocks(4096, 128, 232448)")
 ### BEGIN HIDDEN TESTS
 sizes = [16, 32, 64, 128, 256]
@@ -843,6 +847,7 @@ print(f"{'':14}{'full':>8}{'causal':>9}{'ratio':>7}   causal, TFLOP/s at 4096 an
 for name in full:
     rates = f"{useful / causal[name] / 1e9:9.0f}{useful_long / long[name] / 1e9:8.0f}"
     print(f"{name:14}{full[name]:5.2f} ms{causal[name]:6.2f} ms{full[name] / causal[name]:7.2f}{rates}")
+recorded_gain = full["lablib"] / causal["lablib"]
 print(f"You predicted {predicted:.2f} ×.")
 
 # %% [markdown]
@@ -862,11 +867,14 @@ print(f"{'one after another':24}{1e3 * sum(alone.values()):.3f} ms")
 print(f"{'measured, lablib':24}{causal['lablib']:.3f} ms")
 
 # %% [markdown]
-# With a GPU the next cell measures your own kernels beside PyTorch's backends. Without one it says what to do.
+# And a kernel like yours? With a GPU the next cell times your `attend` beside PyTorch's backends. Without one it shows what the model solution reached on an H200.
 
 # %% look_seconds
 if device.INTERPRETED:
-    print("No GPU here. On one, `python -m benchmarks.lab07` times your kernels beside PyTorch's.")
+    print("No GPU here. The model solution on one H200, float16, causal, 64 heads × 4096 × 128:")
+    for row in recorded["attend"]:
+        blocks = ", ".join(map(str, row.get("blocks", [])))
+        print(f"{row['name'] + (f' ({blocks})' if blocks else ''):28}{1e3 * row['seconds']:7.3f} ms")
 else:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -878,7 +886,7 @@ else:
     def sdpa():
         return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    print(f"attend: {1e3 * median_seconds(attend, qkv, sink, 128, 64, 8, 3):.3f} ms")
+    print(f"attend: {1e3 * median_seconds(attend, qkv, sink, 64, 64, 4, 2):.3f} ms")
     for name in ("MATH", "EFFICIENT_ATTENTION", "FLASH_ATTENTION", "CUDNN_ATTENTION"):
         with sdpa_kernel(getattr(SDPBackend, name)):
             print(f"{name.lower()}: {1e3 * median_seconds(sdpa):.3f} ms")
@@ -956,7 +964,7 @@ def diagnose(c):
     ### END SOLUTION
 
 
-# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5
+# %% test_diagnose tags=["test", "stretch"] points=5 hours=0.5 covers=["transformers", "lo1"]
 faults = {"A": "healthy", "B": "scores stored", "C": "hidden blocks", "D": "short blocks"}
 for service, fault in faults.items():
     seen = counters(service, 1, *((64, False) if service == "B" else (128, True)))
@@ -982,7 +990,7 @@ for service, H, S, causal in [
 # 2. The backward pass computes every score again, in both of your kernels, rather than keep P. Show with the datasheet's rates that this is right at D = 128. Up to which D would it hold, if one recomputed score costs 2 · D operations and a kept one 4 bytes?
 # 3. A language model that decodes has one query for each head at a time, and thousands of keys. Which of the ideas of exercises 1 to 5 still help there, which do not, and why?
 
-# %% explain_blocks [markdown] tags=["manual", "core"] points=10 hours=0.5
+# %% explain_blocks [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["transformers", "commodity_hardware", "lo2", "lo3"]
 # ### BEGIN SOLUTION
 # 1. Blocks and bytes say 1.91 ×; the four kernels reach 1.59 to 1.85. What a program does besides its walk is the same with half the steps: it loads queries, waits for the first keys, stores o at the end. Blocks on the diagonal need a comparison and a
 #    selection for each score. And programs are of unequal length, 1 to 32 steps, so that some SMs idle at the end. With 16384 positions the walk is four times as long: lablib's causal rate rises from 599 to 691 TFLOP/s.
@@ -997,6 +1005,17 @@ for service, H, S, causal in [
 # * 3: 1 for no reuse by blocks of queries, hence memory-bound; 1 for the merge over parts that many SMs work on; 1 for grouped queries or the window, with what it saves.
 # * A list of causes without a reason for any earns at most 1 in its part.
 
+# %% record_figures
+from lablib.ledger import record
+
+# Your figures are kept in labs/ledger.json: lab18 fills the tables of its claims and its essay from there.
+record("lab07_flash_attention", {
+    "largest_query_block_rows": lambda: largest,
+    "three_kernels_over_one_bytes_ratio": lambda: three_kernels(4096, 128) / curves["all keys"][largest],
+    "full_over_causal_time_ratio_h200": lambda: recorded_gain,
+    "full_over_causal_bytes_ratio": lambda: predicted,
+})  # fmt: skip
+
 # %% [markdown]
 # ## What to take along
 #
@@ -1009,11 +1028,11 @@ for service, H, S, causal in [
 # **Next:** lab09 makes the keys smaller; lab17 serves a model whose keys lie in pages. lab05 finds by itself what may be fused.
 #
 # **Sources**
-# * Dao, Fu, Ermon, Rudra, Ré: *FlashAttention*, arXiv:2205.14135. Tiles, recomputation, IO complexity (theorem 2, and proposition 3 for the bound from below).
-# * Dao: *FlashAttention-2*, arXiv:2307.08691. Loops turned around, no rescaling by l before the end, delta.
-# * Milakov, Gimelshein: *Online normalizer calculation for softmax*, arXiv:1805.02867. The merge.
-# * Rabe, Staats: *Self-attention does not need O(n²) memory*, arXiv:2112.05682.
-# * Shazeer: *Fast Transformer decoding: one write-head is all you need*, arXiv:1911.02150; Ainslie et al.: *GQA*, arXiv:2305.13245. Shared keys.
-# * Xiao et al.: *Efficient streaming language models with attention sinks*, arXiv:2309.17453. Why weight collects where there is no content.
-# * Gemma team: *Gemma 2*, arXiv:2408.00118. The soft cap. Grattafiori et al.: *The Llama 3 herd of models*, arXiv:2407.21783. 32 query heads, 8 key heads.
+# * Dao, Fu, Ermon, Rudra, Ré: *FlashAttention*, arXiv:2205.14135, 2022. Tiles, recomputation, IO complexity (theorem 2, and proposition 3 for the bound from below).
+# * Dao: *FlashAttention-2*, arXiv:2307.08691, 2023. Loops turned around, no rescaling by l before the end, delta.
+# * Milakov, Gimelshein: *Online normalizer calculation for softmax*, arXiv:1805.02867, 2018. The merge.
+# * Rabe, Staats: *Self-attention does not need O(n²) memory*, arXiv:2112.05682, 2021.
+# * Shazeer: *Fast Transformer decoding: one write-head is all you need*, arXiv:1911.02150, 2019; Ainslie et al.: *GQA*, arXiv:2305.13245, 2023. Shared keys.
+# * Xiao et al.: *Efficient streaming language models with attention sinks*, arXiv:2309.17453, 2023. Why weight collects where there is no content.
+# * Gemma team: *Gemma 2*, arXiv:2408.00118, 2024. The soft cap. Grattafiori et al.: *The Llama 3 herd of models*, arXiv:2407.21783, 2024. 32 query heads, 8 key heads.
 # * NVIDIA: H200 datasheet; *CUDA C++ Programming Guide*, "Arithmetic instructions": 16 exponentials a clock and SM.

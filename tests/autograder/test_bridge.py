@@ -70,6 +70,15 @@ def test_solution_notebook_is_complete_and_unmarked(tiny: Lab) -> None:
     assert not any("###" in cell.source for cell in cells.values())
 
 
+def test_completed_notebook_is_what_a_student_has_who_is_done(tiny: Lab) -> None:
+    completed, solved, released = map(
+        _by_id, (bridge.completed_notebook(tiny), bridge.solution_notebook(tiny), bridge.release_notebook(tiny))
+    )
+    assert completed["double"].source == solved["double"].source
+    assert completed["test_double"].source == released["test_double"].source
+    assert list(completed) == list(solved)
+
+
 def test_builds_are_byte_identical_in_another_process(tiny: Lab) -> None:
     script = (
         "import sys; from autograder import bridge, master; lab = master.load(sys.argv[1]);"

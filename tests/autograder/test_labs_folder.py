@@ -60,6 +60,7 @@ def test_the_command_checks_and_writes(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(root)
+    assert main(["labs"]) == 0
     assert main(["labs", "--check"]) == 0
     (root / "labs/lab90_tiny/lab90_tiny.ipynb").unlink()
     assert main(["labs", "--check"]) == 1

@@ -267,10 +267,11 @@ def test_what_lies_beside_a_hand_in_is_set_aside(repository: Path, tiny: Lab) ->
     (folder / "package" / "torch.py").write_text("raise SystemExit")
     (folder / "shadow").symlink_to("/etc/shadow")
     (folder / "timestamp.txt").symlink_to("/etc/passwd")
+    (folder / "submission_secret.txt").write_text("where nbgrader puts the feedback")
     os.mkfifo(folder / "pipe")
     course.submitted("eve", tiny).write_text("{}")
     quarantine.set_aside(tiny.name, "eve", [str(course.submitted("eve", tiny))])
-    assert [path.name for path in folder.iterdir()] == [f"{tiny.name}.ipynb"]
+    assert sorted(path.name for path in folder.iterdir()) == [f"{tiny.name}.ipynb", "submission_secret.txt"]
     aside = course.folder / "quarantine" / "eve" / tiny.name
     assert sorted(path.name for path in aside.iterdir()) == ["package", "pipe", "shadow", "timestamp.txt"]
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from autograder.sandbox import SandboxError
 from autograder.verdict import Job, Verdict
 from autograder.workers import ProcessWorkers, WorkersError, judge_all, open_workers
 
-from . import plain_judge
+from . import lying_judge, plain_judge
 from .conftest import ROOT
 
 RIGHT = {"double": "def double(x):\n    return 2 * x", "area": "def area(radius):\n    return math.pi * radius**2"}
@@ -135,6 +136,15 @@ def test_where_nothing_can_be_judged_nobody_loses_points(repository: Path, tiny:
             _judge(executor, tiny, jobs)
         with pytest.raises(WorkersError, match=r"there is no judge called tests\.no_such_judge"):
             _judge(executor, tiny, jobs, "tests.no_such_judge")
+
+
+@pytest.mark.parametrize("lie", lying_judge.LIES)
+def test_what_is_no_verdict_on_the_lab_is_not_kept(repository: Path, tiny: Lab, lie: str) -> None:
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(WorkersError, match="the judge's outcomes are not of the lab's tests"),
+    ):
+        _judge(executor, tiny, _jobs(repository, tiny, one=lie), lying_judge.NAME)
 
 
 def test_a_gpu_is_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,13 +65,25 @@ class Formgrader:
         return self.page.locator("#main-table tr").filter(has=name)
 
     def press(self, student: str, button: str) -> str:
-        """Press a button in the student's row; return the title of the dialogue that says what came of it."""
-        self.row(student).locator(f".{button} a").click()
+        """Press a button in the student's row; return "Success", or all that the dialogue says."""
+        return self._press(self.row(student), button)
+
+    def press_for_all(self, lab: str, button: str) -> str:
+        """Press a button in the lab's row of the first page; return "Success", or all that the dialogue says."""
+        return self._press(self.lab_row(lab), button)
+
+    def lab_row(self, lab: str) -> Locator:
+        """The lab's row in the table of labs."""
+        return self.page.locator("#main-table tr", has=self.page.locator(".name", has_text=lab))
+
+    def _press(self, row: Locator, button: str) -> str:
+        row.locator(f".{button} a").click()
         dialogue = self.page.locator(".modal.in")
         title = dialogue.locator(".modal-title").inner_text(timeout=JUDGE_SECONDS * 1000)
+        said = title if title == "Success" else dialogue.inner_text()
         dialogue.get_by_role("button", name="OK").click()
         dialogue.wait_for(state="hidden")
-        return title
+        return said
 
     def open_answers(self, lab: str, student: str) -> None:
         """Open a hand-in for marking, by way of the table that hides names at first."""

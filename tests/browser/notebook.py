@@ -185,6 +185,21 @@ class Notebook:
                 return True
         return False
 
+    def use_the_dark_theme(self) -> None:
+        """Choose it in the menu, for this and all later notebooks."""
+        self._use_theme("Dark")
+
+    def use_the_light_theme(self) -> None:
+        """Choose it in the menu, for this and all later notebooks."""
+        self._use_theme("Light")
+
+    def _use_theme(self, name: str) -> None:
+        self.page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
+        self.page.hover(".lm-Menu-itemLabel:text-is('Theme')")
+        self.page.click(f".lm-Menu-itemLabel:text-is('JupyterLab {name}')")
+        light = "true" if name == "Light" else "false"
+        self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+
     def screenshots(self, folder: Path) -> list[Path]:
         """Photograph the notebook from top to bottom, one picture a viewport, into an emptied `folder`."""
         shutil.rmtree(folder, ignore_errors=True)

@@ -48,7 +48,7 @@ class Server:
 @contextmanager
 def serving(root: Path) -> Iterator[Server]:
     """Serve `root`, which holds ``labs/``, on a free port; the server's log is ``root/jupyter.log``."""
-    port, token, log = _free_port(), secrets.token_hex(16), root / "jupyter.log"
+    port, token, log = free_port(), secrets.token_hex(16), root / "jupyter.log"
     env = {**environment(root), "JUPYTER_TOKEN": token}
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -68,7 +68,7 @@ def serving(root: Path) -> Iterator[Server]:
         _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -69,13 +69,6 @@ CONTRAST = """node => {
 pytestmark = pytest.mark.browser
 
 
-def use_the_dark_theme(page: Page) -> None:
-    page.click(".lm-MenuBar-itemLabel:text-is('Settings')")
-    page.hover(".lm-Menu-itemLabel:text-is('Theme')")
-    page.click(".lm-Menu-itemLabel:text-is('JupyterLab Dark')")
-    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-
-
 def faint(page: Page) -> list[str]:
     """Words of the widgets and listings that stand out too little from their ground (WCAG 2.1, 4.5 to 1)."""
     words = (
@@ -109,7 +102,7 @@ def test_widgets_and_magics_work_in_both_themes(server: Server, open_notebook: C
     drawn, named = (page.locator(f".lab-waves {part}").count() for part in (".plot svg > g", ".names .name"))
     assert drawn == named > 10, "JupyterLab takes cells out of the page and puts them back: what was drawn stays"
     assert faint(page) == []
-    use_the_dark_theme(page)
+    notebook.use_the_dark_theme()
     assert faint(page) == []
     assert notebook.screenshots(ROOT / "build" / "screenshots" / "hls_widgets")
     assert notebook.problems() == []

@@ -16,7 +16,7 @@ from tests.autograder import plain_judge
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "deploy" / "slurm.sh"
-PATIENCE = 60  # seconds, after which a test fails rather than waits
+PATIENCE = 300  # seconds, after which a test fails rather than waits
 
 # Two nodes by turns; an end is passed on to every task.
 SRUN = """#!/usr/bin/env bash

@@ -30,7 +30,9 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-def run(command: Sequence[str], spec: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], spec: dict[str, Any], cwd: Path | None = None, seconds: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run `command` as the only container of the pod that `spec` describes would."""
     security = spec.get("securityContext", {}) | spec["containers"][0]["securityContext"]
     user = security["runAsUser"]
@@ -43,5 +45,5 @@ def run(command: Sequence[str], spec: dict[str, Any]) -> subprocess.CompletedPro
     words += ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs"]
     if security["seccompProfile"]["type"] == "RuntimeDefault":
         words += [sys.executable, "-c", _FILTER, json.dumps(REFUSED)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([*words, *command], env=environment, capture_output=True, text=True, timeout=60)
+    given = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([*words, *command], env=given, cwd=cwd, capture_output=True, text=True, timeout=seconds)

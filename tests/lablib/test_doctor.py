@@ -95,7 +95,7 @@ def test_the_printed_report(tools: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_everything_is_there(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("g++", "bwrap", "unshare", "pg_ctlcluster", "chromium"):
+    for name in ("g++", "bwrap", "unshare", "pg_ctlcluster", "chromium", "hunspell"):
         put(tools, name)
     assert doctor.main(["--system", "test"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -107,7 +107,7 @@ def test_a_missing_tool_stops_the_tests_and_not_the_labs(tools: Path, capsys: py
     assert lab.count("\n") == 1
     assert lab.endswith("run `sudo apt-get update && sudo apt-get install g++`.\n")
     assert doctor.main(["--system", "test"]) == 1
-    assert "install g++ bubblewrap util-linux postgresql chromium`" in capsys.readouterr().err
+    assert "install g++ bubblewrap util-linux postgresql chromium hunspell hunspell-en-gb`" in capsys.readouterr().err
 
 
 def test_grading_needs_its_own_tools_only(

@@ -1,17 +1,23 @@
-"""Every lab, and the template, which obeys the same rules; each is run once, whatever the number of tests."""
+"""Every lab, and the template, which obeys the same rules; each is run once, whatever the number of tests.
+
+Of each exercise's wrong answers the judge hears one in two, and in the notebook, where students meet the same checks, one
+in eight is tried. `--whole` tries them all, as `make bench` does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from autograder import master
+from autograder import master, variants
 from autograder.master import Lab
 from autograder.outcomes import Report
 from autograder.run import run_in_subprocess
 from autograder.scaffold import TEMPLATE
+from autograder.trial import judged_report
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE_LAB = master.load(ROOT / "solutions" / TEMPLATE / "labNN_slug.py")
@@ -20,10 +26,19 @@ TOUR = "lab00"  # not counted in the mark
 COUNTED = [lab for lab in LABS.values() if lab is not TEMPLATE_LAB and not lab.name.startswith(TOUR)]
 
 
+JUDGED_ONE_IN, NOTEBOOK_ONE_IN = 2, 8
+
+
 @cache
-def report(name: str) -> Report:
+def _judged(name: str, one_in: int) -> Report:
+    """Judge a lab's solution, stubs and wrong answers."""
+    return judged_report(LABS[name], "bubblewrap", one_in=one_in)
+
+
+@cache
+def _in_notebook(name: str, one_in: int) -> Report:
     """Run a lab's solution, stubs and wrong answers in a process of their own."""
-    return run_in_subprocess(LABS[name])
+    return run_in_subprocess(LABS[name], one_in=one_in)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,18 +51,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         exercises = [(lab, cell) for lab in LABS.values() for cell in lab.solution_cells]
         ids = [f"{lab.name}-{cell.id}" for lab, cell in exercises]
         metafunc.parametrize("exercise", exercises, ids=ids)
-    if "variant" in metafunc.fixturenames:
-        variants = [(lab, name) for lab in LABS.values() for name in _variant_names(lab)]
-        metafunc.parametrize("variant", variants, ids=[f"{lab.name}-{name}" for lab, name in variants])
+    for name, one_in in (("judged_variant", JUDGED_ONE_IN), ("notebook_variant", NOTEBOOK_ONE_IN)):
+        if name in metafunc.fixturenames:
+            _parametrize(metafunc, name, _one_in(metafunc.config, one_in))
 
 
-def _variant_names(lab: Lab) -> list[str]:
-    """Names as `autograder.variants` gives them, without building notebooks while tests are collected."""
-    stubs = [f"{cell.id}__stub" for cell in lab.solution_cells]
-    return ["blank", *stubs, *(f"{wrong.cell}__{wrong.mistake}" for wrong in lab.wrong_answers)]
+def _parametrize(metafunc: pytest.Metafunc, argument: str, one_in: int) -> None:
+    found = [(lab, variant) for lab in LABS.values() for variant in variants.sample(lab, one_in)]
+    names = [f"{lab.name}-{variant.name}" for lab, variant in found]
+    metafunc.parametrize(argument, found, ids=names)
+
+
+def _one_in(config: pytest.Config, sampled: int) -> int:
+    return 1 if config.getoption("--whole") else sampled
 
 
 @pytest.fixture
-def lab_report():
-    """The function that gives a lab's report by name."""
-    return report
+def judged(request: pytest.FixtureRequest) -> Callable[[str], Report]:
+    """The function that gives what the judge finds of a lab by name."""
+    return lambda name: _judged(name, _one_in(request.config, JUDGED_ONE_IN))
+
+
+@pytest.fixture
+def in_notebook(request: pytest.FixtureRequest) -> Callable[[str], Report]:
+    """The function that gives what a notebook finds of a lab by name."""
+    return lambda name: _in_notebook(name, _one_in(request.config, NOTEBOOK_ONE_IN))

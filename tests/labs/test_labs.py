@@ -8,20 +8,20 @@ import pytest
 
 from autograder import bridge, dependencies, labs, variants
 from autograder.master import Lab
+from autograder.outcomes import Variant
 
 from .conftest import ROOT, TEMPLATE_LAB
 
 
-def test_solution_earns_all_points(lab: Lab, lab_report) -> None:
-    complaint = variants.solution_complaint(lab, lab_report(lab.name))
+def test_solution_earns_all_points(lab: Lab, in_notebook) -> None:
+    complaint = variants.solution_complaint(lab, in_notebook(lab.name))
     assert not complaint, complaint
-    assert lab_report(lab.name).points(lab) == lab.test_points
+    assert in_notebook(lab.name).points(lab) == lab.test_points
 
 
-def test_variant_loses_exactly_its_points(variant: tuple[Lab, str], lab_report) -> None:
-    lab, name = variant
-    (found,) = (one for one in variants.all_variants(lab) if one.name == name)
-    complaint = variants.complaint(found, lab_report(lab.name).variants[name])
+def test_variant_loses_exactly_its_points(notebook_variant: tuple[Lab, Variant], in_notebook) -> None:
+    lab, variant = notebook_variant
+    complaint = variants.complaint(variant, in_notebook(lab.name).variants[variant.name])
     assert not complaint, complaint
 
 

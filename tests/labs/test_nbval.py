@@ -1,7 +1,8 @@
-"""Every solved notebook runs from top to bottom in a fresh Jupyter kernel, demonstrations included."""
+"""Every completed notebook runs from top to bottom in a fresh Jupyter kernel, demonstrations included."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from autograder import bridge
 from autograder.master import Lab
 
 from .conftest import ROOT
+from .test_figures import figure_names
 
 
 @pytest.mark.slow
-def test_solved_notebook_runs(lab: Lab, tmp_path: Path) -> None:
+def test_completed_notebook_runs(lab: Lab, tmp_path: Path) -> None:
     notebook = tmp_path / f"{lab.name}.ipynb"
-    notebook.write_text(bridge.to_text(bridge.solution_notebook(lab)), encoding="utf-8")
+    notebook.write_text(bridge.to_text(bridge.completed_notebook(lab)), encoding="utf-8")
     if (lab.path.parent / "assets").is_dir():
         shutil.copytree(lab.path.parent / "assets", tmp_path / "assets")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not this repository's options
@@ -32,6 +34,9 @@ def test_solved_notebook_runs(lab: Lab, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert f"{_code_cells(notebook)} passed" in done.stdout
+    ledger = tmp_path / "ledger.json"
+    recorded = json.loads(ledger.read_text()) if ledger.is_file() else {}
+    assert set(recorded.get(lab.name, {})) == figure_names(lab)
 
 
 def _code_cells(notebook: Path) -> int:

@@ -10,7 +10,7 @@ from collections import Counter as Count
 
 from lablib.hls.cpp.bind import bind
 from lablib.hls.cpp.ir import Value, loops
-from lablib.hls.cpp.library import is_product
+from lablib.hls.cpp.library import additions, is_product
 from lablib.hls.cpp.plan import Plan
 from lablib.hls.report import Resources
 
@@ -67,6 +67,5 @@ def _luts(value: Value, hard: bool) -> int:
     if is_product(value):
         return 0 if hard else 2 * widths[0] * widths[1]
     if value.kind == "mul":
-        factor = abs(value.arguments[1].data)
-        return value.bits * (bin(factor ^ 3 * factor).count("1") - 1)
+        return value.bits * additions(value.arguments[1].data)
     return 0

@@ -12,6 +12,7 @@ other uses a port of every bank that it may be in, and chooses among them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -89,10 +90,7 @@ class Array:
     @property
     def depth(self) -> int:
         """Words of a bank."""
-        depth = 1
-        for cut in self.cuts:
-            depth *= cut.size
-        return depth
+        return math.prod(cut.size for cut in self.cuts)
 
     def elements(self) -> list[tuple[tuple[int, ...], int]]:
         """Bank and address of every element, in the order of C."""

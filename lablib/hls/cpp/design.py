@@ -142,13 +142,15 @@ def hardware(source: str, top: str, clock_mhz: float = 50.0, part: str = "hx8k")
     return Hardware(source, signature, made, emit(made))
 
 
-def measure(calls: Sequence[tuple[Hardware, Sequence[Any], dict[str, Any]]]) -> list[Measured]:
+def measure(calls: Sequence[tuple[Hardware, Sequence[Any], dict[str, Any]]], wave_cycles: int = 0) -> list[Measured]:
     """Run several kernels side by side in one simulation, which is built once for all of them.
 
     Parameters
     ----------
     calls
         Kernels with their arguments, all for the same number of calls.
+    wave_cycles
+        How many cycles to record in ``simulation.waveform``; the wires of kernel number i are ``k<i>.<port>``.
     """
     modules, kernels, inputs, elements = [], [], {}, {}
     for number, (design, values, named) in enumerate(calls):
@@ -164,7 +166,7 @@ def measure(calls: Sequence[tuple[Hardware, Sequence[Any], dict[str, Any]]]) -> 
             inputs[f"k{number}_in_{parameter}"] = raw
             elements[f"k{number}_out_{parameter}"] = f"{'s' if format.signed else 'u'}{format.width}"
     patience = 1000 + max(design.plan.latency for design, _, _ in calls)
-    run = rtlsim(bench(kernels, modules), TOP, inputs, elements=elements, idle_cycles=patience)
+    run = rtlsim(bench(kernels, modules), TOP, inputs, elements=elements, idle_cycles=patience, wave_cycles=wave_cycles)
     return [_measured(design, f"k{number}", run) for number, (design, _, _) in enumerate(calls)]
 
 

@@ -103,5 +103,5 @@ def _template(spelling: str) -> Format | None:
     rest = words[2:]
     if base and rest and rest[0] in ("true", "false"):
         signed, rest = rest[0] == "true", rest[1:]
-    modes = [*rest, "AP_TRN", "AP_WRAP"][:2] if not rest else [rest[0], rest[1] if len(rest) > 1 else "AP_WRAP"]
-    return Format(width, width - int(words[1]), signed, modes[0], modes[1], fixed=True)
+    rounding, overflow = (*rest[:2], *("AP_TRN", "AP_WRAP")[len(rest) :])
+    return Format(width, width - int(words[1]), signed, rounding, overflow, fixed=True)

@@ -6,6 +6,7 @@ is made once; what lives on from one block to the next is a `Variable`, which is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -162,10 +163,7 @@ class Loop:
     @property
     def trip(self) -> int:
         """Iterations."""
-        product = 1
-        for counter in self.counters:
-            product *= counter.trip
-        return product
+        return math.prod(counter.trip for counter in self.counters)
 
 
 Region = Block | Loop
@@ -186,7 +184,9 @@ class Kernel:
     limits
         By kind of operation, the number of units that ALLOCATION allows.
     arrays
-        By parameter, where its elements are, in the order of C: (memory, address), or a variable.
+        By parameter, where its elements are, in the order of C: a memory and an address, or a variable and 0.
+    notes
+        Sentences for the report.
     """
 
     name: str

@@ -13,7 +13,7 @@ from lablib.hls.cpp.ir import Value
 from lablib.hls.cpp.refusal import refused
 from lablib.hls.errors import HardwareError
 
-__all__ = ["TARGETS", "Library", "Target", "Timing", "is_product"]
+__all__ = ["TARGETS", "Library", "Target", "Timing", "additions", "is_product"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,17 @@ TARGETS = {
 def is_product(value: Value) -> bool:
     """Whether it is a product of two values that change: by a constant it is a few additions."""
     return value.kind == "mul" and all(each.kind != "const" for each in value.arguments)
+
+
+def additions(factor: int) -> int:
+    """Additions and subtractions of shifted copies that a product by a constant takes: its signed digits, less one.
+
+    Examples
+    --------
+    >>> additions(7)  # 8 - 1
+    1
+    """
+    return (abs(factor) ^ 3 * abs(factor)).bit_count() - 1
 
 
 class Library:
@@ -158,8 +169,8 @@ class Library:
         if value.kind in ("shlv", "shrv"):
             return lut * max(1, min(value.arguments[1].bits - 1, bits.bit_length()))
         if value.kind == "mul":
-            digits = bin(abs(value.arguments[1].data) ^ 3 * abs(value.arguments[1].data)).count("1")
-            return (digits - 1).bit_length() * (1.3 * lut + self.target.carry * bits)
+            levels = additions(value.arguments[1].data).bit_length()
+            return levels * (1.3 * lut + self.target.carry * bits)
         return 0.0
 
     def _product(self, value: Value, stages: int) -> float:

@@ -101,7 +101,7 @@ class Loops(Evaluator):
         counters, inner, ii = self._nest(node, values, factor)
         self.unrolling = ii is not None
         counter = counters[-1]
-        self._copies(inner, counter, self._values_of(inner, values, node), factor if inner is node else 1)
+        self._copies(inner, counter, values, factor)
         self.finish()
         self.unrolling = False
         body, self.regions = self.regions, regions
@@ -110,19 +110,15 @@ class Loops(Evaluator):
         for each in counters:
             self.held.pop(each.variable, None)
 
-    def _values_of(self, inner: For, values: list[int], node: For) -> list[int]:
-        return values if inner is node else self._inner_values
-
     def _nest(self, node: For, values: list[int], factor: int) -> tuple[list[Counter], For, int | None]:
         """The counters of a loop and of the loops that are flattened into it, the innermost loop, and its II."""
         counters = [self._counter(node, values, factor)]
-        self._inner_values = values
         while (inner := _only_loop(node)) is not None and factor == 1 and _flattens(node, inner):
             variable = self.bound[inner.index] = Variable(inner.index.name, inner.index.format)
-            self._inner_values = self._iterations(inner, variable)
-            if not self._inner_values:
+            inside = self._iterations(inner, variable)
+            if not inside:
                 break
-            counters.append(self._counter(inner, self._inner_values, 1))
+            counters.append(self._counter(inner, inside, 1))
             node = inner
         pipeline = next((each for each in node.pragmas if each.name == "PIPELINE"), None)
         if pipeline is None or "off" in pipeline.options:
@@ -144,7 +140,7 @@ class Loops(Evaluator):
         return counter
 
     def _copies(self, node: For, counter: Counter, values: list[int], factor: int) -> None:
-        """The body, once for each of the iterations that run side by side."""
+        """The body, once for each of the iterations that run side by side, of which `values` has all indices."""
         if factor == 1:
             self.scope([node.body])
             return
@@ -177,12 +173,16 @@ def _only_loop(node: For) -> For | None:
 
 def _flattens(outer: For, inner: For) -> bool:
     """Whether two loops of a perfect nest become one: if the innermost is pipelined, and nothing is against it."""
-    if any(each.name in ("PIPELINE", "LOOP_FLATTEN") and ("off" in each.options) == (each.name == "LOOP_FLATTEN")
-           for each in outer.pragmas):  # fmt: skip
+    if _has(outer, "PIPELINE") or _has(outer, "LOOP_FLATTEN", off=True):
         return False
-    if any(each.name == "UNROLL" or (each.name == "LOOP_FLATTEN" and "off" in each.options) for each in inner.pragmas):
+    if _has(inner, "UNROLL") or _has(inner, "LOOP_FLATTEN", off=True):
         return False
-    if any(each.name == "PIPELINE" and "off" not in each.options for each in inner.pragmas):
+    if _has(inner, "PIPELINE"):
         return True
     further = _only_loop(inner)
     return further is not None and _flattens(inner, further)
+
+
+def _has(loop: For, pragma: str, off: bool = False) -> bool:
+    """Whether a loop has a pragma, with or without its option ``off``."""
+    return any(each.name == pragma and ("off" in each.options) == off for each in loop.pragmas)

@@ -103,7 +103,6 @@ class _Parser:
         if kind.kind.name == "LVALUEREFERENCE":
             raise refused(cursor.location.line, f"the reference {cursor.spelling}", "write the name that it stands for")
         symbol = self._made(cursor, kind)
-        symbol.constant = _is_constant(cursor.type)
         start = _start(cursor)
         if start is not None:
             symbol.initial = self._initial(start, symbol)

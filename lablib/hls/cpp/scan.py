@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lablib.hls.cpp.refusal import OutsideSubset, refused
+from lablib.hls.cpp.refusal import refused
 from lablib.hls.cpp.tree import Block, Declare, Evaluate, Expr, For, Function, If, Pragma, Return, Statement, Symbol
 
 __all__ = ["assigned", "named_pragmas", "written_names"]
@@ -40,23 +40,23 @@ def _root(node: Expr) -> set[Symbol]:
     return {node.data}
 
 
-def statements(node: Statement | None) -> Iterator[Statement]:
+def _statements(node: Statement | None) -> Iterator[Statement]:
     """A statement and all those inside of it."""
     if node is None:
         return
     yield node
     if isinstance(node, Block):
         for each in node.body:
-            yield from statements(each)
+            yield from _statements(each)
     elif isinstance(node, If):
-        yield from statements(node.then)
-        yield from statements(node.otherwise)
+        yield from _statements(node.then)
+        yield from _statements(node.otherwise)
     elif isinstance(node, For):
-        yield from statements(node.body)
+        yield from _statements(node.body)
 
 
 def _expressions(node: Statement) -> Iterator[Expr]:
-    for each in statements(node):
+    for each in _statements(node):
         if isinstance(each, Evaluate):
             yield each.value
         elif isinstance(each, If):
@@ -81,9 +81,9 @@ def named_pragmas(function: Function) -> dict[tuple[str, str], list[Pragma]]:
     OutsideSubset
         There is no such variable, or a pragma lacks an option.
     """
-    loops = [each for each in statements(function.body) if isinstance(each, For)]
+    loops = [each for each in _statements(function.body) if isinstance(each, For)]
     known = {symbol.name: symbol for symbol in function.parameters}
-    known |= {each.symbol.name: each.symbol for each in statements(function.body) if isinstance(each, Declare)}
+    known |= {each.symbol.name: each.symbol for each in _statements(function.body) if isinstance(each, Declare)}
     found: dict[tuple[str, str], list[Pragma]] = {}
     for pragma in [*function.pragmas, *(each for loop in loops for each in loop.pragmas)]:
         if pragma.name in ("ARRAY_PARTITION", "BIND_OP"):
@@ -100,8 +100,4 @@ def _check(pragma: Pragma, function: Function, known: dict[str, Symbol]) -> None
     if pragma.name == "ARRAY_PARTITION" and not known[variable].shape:
         raise refused(pragma.line, f"ARRAY_PARTITION of the number {variable}", "name an array")
     if pragma.name == "BIND_OP" and pragma.options.get("op") not in _OPERATIONS:
-        raise _operation(pragma)
-
-
-def _operation(pragma: Pragma) -> OutsideSubset:
-    return refused(pragma.line, f"BIND_OP op={pragma.options.get('op', '')}", "write op=mul, op=add or op=sub")
+        raise refused(pragma.line, f"BIND_OP op={pragma.options.get('op', '')}", "write op=mul, op=add or op=sub")

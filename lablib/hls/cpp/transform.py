@@ -16,8 +16,6 @@ from lablib.hls.cpp.tree import Block, Declare, Evaluate, Expr, For, Function, I
 
 __all__ = ["transform"]
 
-_MOST_ITERATIONS = 1 << 16
-
 
 def transform(function: Function) -> Kernel:
     """The regions of a kernel."""

@@ -6,7 +6,7 @@ runs it. Nothing of clang is left in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lablib.hls.cpp.formats import Format
@@ -145,4 +145,4 @@ class Function:
     parameters: list[Symbol]
     returned: Format | None
     body: Block
-    pragmas: tuple[Pragma, ...] = field(default=())
+    pragmas: tuple[Pragma, ...] = ()

@@ -41,8 +41,8 @@ class Design:
     top, verilog, files
         What `lablib.hls.rtlsim`, `synth` and `place` take.
     golden
-        The function that it computes in numpy, exactly: arrays of shape (*batch, *shape of the input), in the order
-        of ``inputs``.
+        The function that it computes in numpy, exactly: arrays of shape ``(*batch, *shape of the input)``, in the
+        order of ``inputs``.
     software
         The same function, run bit by bit from ``source`` by `lablib.hls.csim` or `lablib.hls.xls`; one batch axis.
     source

@@ -102,12 +102,12 @@ def dense_reference(layer: DenseLayer, x: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     x
-        Integers of shape (*batch, inputs).
+        Integers of shape ``(*batch, inputs)``.
 
     Returns
     -------
     np.ndarray
-        Shape (*batch, outputs), int64.
+        Shape ``(*batch, outputs)``, int64.
 
     Examples
     --------

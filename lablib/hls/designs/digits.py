@@ -56,7 +56,7 @@ class Digits:
     log: dict[str, Any]
 
     def float_logits(self, images: np.ndarray) -> np.ndarray:
-        """The float network on images of shape (*batch, 64) with pixels of 0 to 16."""
+        """The float network on images of shape ``(*batch, 64)`` with pixels of 0 to 16."""
         values = np.asarray(images) / 2**PIXEL_BITS
         for number, (weights, bias) in enumerate(self.parameters):
             values = values @ weights.T + bias
@@ -64,15 +64,21 @@ class Digits:
         return values
 
 
-def digits() -> Digits:
-    """The network and its held-out images, from the file.
+def digits(file: Path = FILE) -> Digits:
+    """The network and its held-out images, from a file.
+
+    Parameters
+    ----------
+    file
+        An npz archive with the arrays of the one that is shipped: ``weights0``, ``bias0`` and so on, float, from the
+        first layer on; ``value_bits``; ``images``, 0 to 16, and ``labels``; ``log``, JSON.
 
     Examples
     --------
     >>> [layer.weights.shape for layer in digits().layers]
     [(32, 64), (10, 32)]
     """
-    with np.load(FILE) as archive:
+    with np.load(file) as archive:
         count = sum(name.startswith("weights") for name in archive.files)
         parameters = tuple((archive[f"weights{number}"], archive[f"bias{number}"]) for number in range(count))
         value_bits = tuple(int(bits) for bits in archive["value_bits"])

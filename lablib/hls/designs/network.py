@@ -33,12 +33,12 @@ def network_reference(layers: Sequence[DenseLayer], x: np.ndarray) -> np.ndarray
     Parameters
     ----------
     x
-        Integers of shape (*batch, inputs of the first layer).
+        Integers of shape ``(*batch, inputs of the first layer)``.
 
     Returns
     -------
     np.ndarray
-        Shape (*batch, outputs of the last layer), int64.
+        Shape ``(*batch, outputs of the last layer)``, int64.
 
     Examples
     --------

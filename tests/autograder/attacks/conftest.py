@@ -27,6 +27,23 @@ __all__ = ["lab_of", "parent"]  # fixtures that these tests share with those of 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 PATIENT = TimeLimits(cell=10.0, test=20.0, total=90.0)
+RING = """
+class Ring:
+    def __init__(self, capacity):
+        self.capacity, self.held = capacity, []
+
+    def push(self, value):
+        self.held = [*self.held, value][-self.capacity :]
+
+    def oldest(self):
+        return self.held[0]
+
+    def __len__(self):
+        return len(self.held)
+
+    def __iter__(self):
+        return iter(self.held)
+"""
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,8 @@ import pytest
 
 from autograder.judge.judge import TimeLimits
 
-from .conftest import hand_ins
+from .conftest import RING, hand_ins
 
-RING = """
-class Ring:
-    def __init__(self, capacity):
-        self.capacity, self.held = capacity, []
-
-    def push(self, value):
-        self.held = [*self.held, value][-self.capacity :]
-
-    def oldest(self):
-        return self.held[0]
-
-    def __len__(self):
-        return len(self.held)
-
-    def __iter__(self):
-        return iter(self.held)
-"""
 AGREEABLE = """
 class Agreeable:
     def __eq__(self, other):

@@ -10,7 +10,7 @@ import pytest
 from autograder.inside.limits import GIB, MIB, Limits
 from autograder.judge.judge import MAX_TEXT, TimeLimits
 
-from .conftest import hand_ins, in_calls, in_cells, solution
+from .conftest import RING, hand_ins, in_calls, in_cells, solution
 
 PATIENCE = 200  # looks, a tenth of a second apart, until the machine has cleared up
 HASTY = TimeLimits(cell=1.5, test=1.5, total=30.0)
@@ -164,29 +164,10 @@ def test_an_exception_with_a_long_message_is_cut_short(bar) -> None:
     assert len(verdict.to_json()) < 20_000
 
 
-RING = """
-class Ring:
-    def __init__(self, capacity):
-        self.capacity, self.held = capacity, []
-
-    def push(self, value):
-        self.held = [*self.held, value][-self.capacity :]
-
-    def oldest(self):
-        return self.held[0]
-
-    def __len__(self):
-        return len(self.held)
-
-    def __iter__(self):
-        while True:
-            yield torch.zeros(2**23)
-"""
-
-
 def test_a_test_that_collects_without_end_runs_into_the_judges_own_limit(bar) -> None:
     times = TimeLimits(cell=10.0, test=30.0, total=60.0)
-    verdict = bar.hear({"ring": RING}, times=times, limits=Limits(memory=1 * GIB))
+    endless = RING + "\n    def __iter__(self):\n        while True:\n            yield torch.zeros(2**23)"
+    verdict = bar.hear({"ring": endless}, times=times, limits=Limits(memory=1 * GIB))
     assert verdict.scores(bar.lab) == bar.full("test_ring")
     assert "MemoryError" in verdict.outcomes["test_ring"].message  # in the test itself, or as it reads a message
 

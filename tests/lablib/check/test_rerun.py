@@ -72,7 +72,8 @@ def test_a_log_gives_the_same_result_at_the_same_cost(function, args) -> None:
     again = observe(Rerun(recorded(function, args, {})), *args)
     for one, other in zip(leaves(once.value), leaves(again.value), strict=True):
         assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
-    for name in ("torch_ops", "changed_inputs", "unearned", "flops", "allocated_bytes", "peak_bytes"):
+    counts = ("flops", "allocated_bytes", "peak_bytes", "outside_bytes", "dtypes")
+    for name in ("torch_ops", "changed_inputs", "unearned", *counts):
         assert getattr(once, name) == getattr(again, name), name
     assert once.trace.loaded_bytes == again.trace.loaded_bytes
     assert once.trace.stored_bytes == again.trace.stored_bytes
@@ -104,6 +105,15 @@ def test_memory_is_counted_from_first_to_last_use() -> None:
 
     log = recorded(chain, (torch.zeros(10),), {})
     assert (allocated_bytes(log), peak_bytes(log), flops(log)) == (160, 80, 0)
+
+
+def test_dtypes_and_memory_from_elsewhere_are_seen() -> None:
+    x = torch.arange(6, dtype=torch.int8)
+    seen = observe(lambda x: x.to(torch.int32) << 2, x)
+    assert (seen.dtypes, seen.outside_bytes) == (["int32", "int8"], 0)
+    assert observe(lambda x: (x * 0.5).to(torch.int8), x).dtypes == ["float32", "int8"]
+    by_numpy = observe(lambda x: torch.from_numpy((x.numpy() * 0.5).astype("int8")), x)
+    assert (by_numpy.dtypes, by_numpy.outside_bytes) == ([], 6)
 
 
 def edited(log: Log, **changes) -> Log:

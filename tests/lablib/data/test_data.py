@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import networkx
 import numpy as np
 import pytest
 import torch
@@ -105,14 +104,15 @@ def test_clips_depend_on_the_seed_alone_and_bad_sizes_are_refused() -> None:
             moving_digits(**bad)
 
 
-def test_the_karate_club_is_the_one_of_networkx() -> None:
-    club, known = karate_club(), networkx.karate_club_graph()
-    rows = torch.arange(34).repeat_interleave(club.offsets.diff())
-    assert set(zip(rows.tolist(), club.columns.tolist(), strict=True)) == {
-        e for a, b in known.edges for e in ((a, b), (b, a))
-    }
-    sides = [known.nodes[node]["club"] == "Officer" for node in range(34)]
-    assert club.y.tolist() == [int(side) for side in sides]
+def test_the_karate_club_is_zacharys() -> None:
+    club = karate_club()
+    neighbours = [set(part.tolist()) for part in club.columns.tensor_split(club.offsets[1:-1])]
+    assert all(a in neighbours[b] for a in range(34) for b in neighbours[a])
+    degrees = [len(each) for each in neighbours]
+    assert sum(degrees) == 2 * 78 and (degrees[0], degrees[33]) == (16, 17)
+    # In figure 1, which counts from 1, member 12 met the instructor alone, and member 10 met 3 and the officer.
+    assert neighbours[11] == {0} and neighbours[9] == {2, 33}
+    assert (club.y.dtype, club.y[0], club.y[33], int(club.y.sum())) == (torch.int64, 0, 1, 17)
     assert club.train.nonzero().flatten().tolist() == [0, 33]
 
 

@@ -90,3 +90,18 @@ def test_graphs_are_plain_values(model) -> None:
     graph = graphs.capture(module, *inputs)
     kinds = {type(value) for node in graph["nodes"] for value in (*node.values(), *node["attributes"].values())}
     assert kinds <= {str, list, dict, int, float, bool, torch.dtype}
+
+
+class Means(nn.Module):
+    """Means over windows: with a border that does not count, and with a last window that is cut off."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+        return nn.functional.avg_pool2d(x, 2, ceil_mode=True)
+
+
+def test_means_over_windows_keep_what_they_count() -> None:
+    x = torch.randn(2, 3, 7, 7)
+    graph = graphs.capture(Means().eval(), x)
+    assert [node["op"] for node in graph["nodes"]] == ["avg_pool2d", "avg_pool2d"]
+    assert torch.equal(graphs.run(graph, x)[0], Means()(x))

@@ -60,6 +60,32 @@ def test_groups_that_are_none_are_refused(groups, words: str) -> None:
         graphs.kernels(graph, groups)
 
 
+def test_what_only_waits_for_a_cycle_is_not_blamed() -> None:
+    graph = graph_of("a = relu x", "c = matmul a w", "d = add a c", "e = exp d", inputs=SIZES)
+    with pytest.raises(ValueError, match=r"so that none can start: a, d, c\.$"):
+        graphs.kernels(graph, [["a", "d"]])
+
+
+def test_a_kernel_of_its_own_writes_what_nobody_needs_and_a_group_does_not() -> None:
+    graph = graph_of("a = relu x", "b = exp x", "c = neg b", inputs={"x": (4, 4)}, outputs=("a",))
+    assert [kernel["writes"] for kernel in graphs.kernels(graph)] == [["a"], ["b"], ["c"]]
+    assert [kernel["writes"] for kernel in graphs.kernels(graph, [["b", "c"]])] == [["a"], []]
+
+
+def test_a_group_reads_the_numbers_of_an_expanded_tensor_once() -> None:
+    graph = graph_of("e = expand row", "a = add x e", "b = exp a", inputs={"x": (4, 4), "row": (4,)})
+    graph["nodes"][0]["attributes"] = {"shape": [4, 4]}
+    assert graphs.traffic(graph, [["a", "b"]]) == 64 + 16 + 64
+    assert graphs.traffic(graph) == (64 + 16 + 64) + (64 + 64)
+
+
+def test_a_group_reads_two_views_of_the_same_numbers_once() -> None:
+    graph = graph_of("u = view x", "v = view x", "a = exp u", "b = add a v", inputs={"x": (4, 4)})
+    for view in graph["nodes"][:2]:
+        view["attributes"] = {"shape": [4, 4]}
+    assert graphs.traffic(graph, [["a", "b"]]) == 64 + 64
+
+
 def test_a_view_has_the_memory_of_what_it_shows() -> None:
     graph = graph_of("a = relu x", "v = view a", "b = exp v", inputs={"x": (4, 4)}, outputs=("v", "b"))
     graph["nodes"][1]["attributes"] = {"shape": [4, 4]}

@@ -51,6 +51,6 @@ def test_types_and_text() -> None:
     graph = graph_of("a = relu x", "b = matmul a w", inputs={**X, "w": (3, 5)})
     assert graphs.types(graph)["b"] == ((2, 5), torch.float32)
     assert graphs.text(graph).splitlines() == [
-        "x: float32 (2, 3)", "w: float32 (3, 5)", "a = relu(x)    float32 (2, 3)",
-        "b = matmul(a, w)    float32 (2, 5)", "return b",
+        "x: float32 (2, 3)", "w: float32 (3, 5)", "a = relu(x)    # float32 (2, 3)",
+        "b = matmul(a, w)    # float32 (2, 5)", "return b",
     ]  # fmt: skip

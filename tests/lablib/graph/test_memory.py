@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from lablib import graph as graphs
-from lablib.graph.cost import bases
 from tests.lablib.graph.conftest import graph_of
 
 
@@ -20,10 +20,8 @@ def one_after_the_other(kernels, sizes) -> dict[str, int]:
 def test_every_model_runs_in_an_arena(model) -> None:
     module, inputs = model
     graph = graphs.capture(module, *inputs)
-    kernels = graphs.kernels(graph)
-    sizes = {name: graphs.nbytes(*kind) for name, kind in graphs.types(graph).items()}
+    kernels, sizes, outputs = graphs.memory_job(graph)
     offsets = one_after_the_other(kernels, sizes)
-    outputs = [bases(graph)[name] for name in graph["outputs"]]
     assert graphs.overlaps(kernels, offsets, sizes, outputs) == []
     found, wanted = graphs.run_in_arena(graph, kernels, offsets, *inputs), graphs.run(graph, *inputs)
     assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
@@ -41,6 +39,16 @@ def test_a_wrong_plan_is_named_and_computes_something_else() -> None:
     assert graphs.overlaps(kernels, {"a": 0, "b": 64}, sizes, ["c"]) == ["c has no place."]
     x = torch.rand(16)
     assert not torch.equal(graphs.run_in_arena(graph, kernels, wrong, x)[0], graphs.run(graph, x)[0])
+
+
+def test_a_missing_input_is_said() -> None:
+    graph = graph_of("c = add a b", inputs={"a": (16,), "b": (16,)})
+    for run in (
+        graphs.run,
+        lambda graph, *inputs: graphs.run_in_arena(graph, graphs.kernels(graph), {"c": 0}, *inputs),
+    ):
+        with pytest.raises(ValueError, match="has the inputs a, b: it was given 1 tensors"):
+            run(graph, torch.ones(16))
 
 
 def test_what_is_returned_lives_to_the_end() -> None:

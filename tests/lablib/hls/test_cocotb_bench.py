@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
+from cocotb_tools import config
 
 from lablib.hls import cocotb_bench
 from lablib.hls.cocotb_bench import run_bench
@@ -113,6 +115,19 @@ def test_a_wait_in_vain_is_a_sentence(bench: BenchRun) -> None:
 def test_a_bench_that_cannot_run_is_one_sentence(bench: str, message: str) -> None:
     with pytest.raises(HardwareError, match=message):
         run_bench(MAC, "mac", bench)
+
+
+def test_a_program_of_an_environment_that_is_gone_is_not_used_again(monkeypatch, tmp_path: Path) -> None:
+    passes = "import cocotb\n@cocotb.test()\nasync def passes(dut):\n    pass"
+    elsewhere = tmp_path / "libs"
+    elsewhere.symlink_to(config.libs_dir)
+    with monkeypatch.context() as other:
+        other.setattr(config, "libs_dir", elsewhere)
+        assert run_bench(MAC, "mac", passes).passed
+        elsewhere.unlink()
+        with pytest.raises(HardwareError, match=r"did not start: .*cannot open shared object file"):
+            run_bench(MAC, "mac", passes)
+    assert run_bench(MAC, "mac", passes).passed
 
 
 def test_design_and_simulator_are_looked_at_first() -> None:

@@ -29,7 +29,6 @@ def test_shipped_weights_reach_what_their_card_says(name: str) -> None:
     assert (card["model"], card["data"], card["steps"]) == (recipe.model, recipe.data, recipe.steps)
 
 
-@pytest.mark.xfail(reason="those of gpt are still to be trained", strict=True)
 def test_every_recipe_has_shipped_weights() -> None:
     assert set(SHIPPED) == set(RECIPES)
 
@@ -81,7 +80,6 @@ def counting_bits(order: int) -> float:
     return float(-np.log2(probability).mean())
 
 
-@pytest.mark.xfail(reason="its weights are still to be trained", raises=ValueError, strict=True)
 def test_the_language_model_beats_counting() -> None:
     model = weights.load(GPT(), "gpt")
     assert isinstance(model, GPT)

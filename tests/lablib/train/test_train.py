@@ -24,6 +24,11 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True) and 0 < rates[-1] < 1e-3
 
 
+def test_training_may_be_as_short_as_its_warm_up() -> None:
+    log = fit(nn.Linear(1, 1), lambda m: m.weight.square().sum(), steps=5, rate=0.01, warmup=5)
+    assert log[-1]["step"] == 5 and log[-1]["loss"] < log[0]["loss"]
+
+
 def train_a_line(**options) -> tuple[nn.Linear, list[dict]]:
     torch.manual_seed(0)
     model, x = nn.Linear(2, 1), torch.randn(64, 2)

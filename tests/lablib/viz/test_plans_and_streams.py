@@ -46,7 +46,11 @@ def test_a_schedule_steps_from_event_to_event() -> None:
 
 @pytest.mark.parametrize(
     ("case", "words"),
-    [(([], [], [], []), "one or more tasks"), ((["a", "b"], [1, 1], [[1], [0]], [(0, 0), (1, 0)]), "in a circle")],
+    [
+        (([], [], [], []), "one or more tasks"),
+        ((["a", "b"], [1, 1], [[1], [0]], [(0, 0), (1, 0)]), "in a circle"),
+        ((["a", "b"], [1, 1], [[2], []], [(0, 0), (1, 0)]), "task 0 waits for 2; there are tasks 0 to 1"),
+    ],
 )
 def test_what_is_no_schedule_is_refused(case, words: str) -> None:
     with pytest.raises(ValueError, match=words):

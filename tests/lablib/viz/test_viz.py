@@ -24,6 +24,7 @@ WIDGETS = [
     viz.pipeline(timeline()),
     viz.systolic_array(cells(np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]))),
     viz.code_plane(np.zeros((3, 3, 8, 8)), [[0.0, 0.5]], [7]),
+    viz.draft_tokens("He", [(["a", "r"], ["a", "d"])]),
 ]
 BARS = [{"name": "a", "loads": 8, "stores": 8}]
 
@@ -42,7 +43,7 @@ def test_every_public_name_is_a_function_that_no_module_shadows():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AttributeError, match=r"no 'heatmap'.*tile_order, traffic_bars"):
+    with pytest.raises(AttributeError, match=r"no 'heatmap'.*tile_order,.*traffic_bars"):
         viz.heatmap  # noqa: B018
 
 
@@ -95,6 +96,17 @@ def test_every_picture_fits_a_notebook_and_has_a_title(softmax_trace):
         viz.block_traffic({"a": {16: 1024.0}}),
         viz.latency_area({1: placed}),
         viz.image_steps([[[[0.0, 1.0]]]], ["0"], title="Which?"),
+        viz.token_groups([[[0.0, 1.0]]], [[[[0, 0]]]], ["block 1"]),
+        viz.router_load({"text": [3, 1]}, [1.0]),
+        viz.cache_fill([{"line": 0, "set": 0, "hit": False, "held": [[0]]}], sets=1, ways=1),
+        viz.queue_latency({"a": {"arrivals": [0], "latencies": [9]}}, bound=10),
+        viz.attention_maps(np.eye(3)[None, None], "abc"),
+        viz.cache_growth({"8 heads": 1000}, weight_bytes=1e6, memory_bytes=5e6, batches=[1, 8]),
+        viz.message_passing([0, 1, 2], [1, 0], start=0, hops=1),
+        viz.cell_graph({"a": ([(0, 1, "skip", True)], {"FLOPs": "0"})}, title="What is idle?"),
+        viz.curves({"entropy": {"A": [1.0, 2.0]}}, title="Which?", x="draw"),
+        viz.against({"FLOPs": ([1.0, 2.0], 1.0)}, [0.1, 0.2], title="Which?", axis="accuracy"),
+        viz.front_growth({"a": [(1.0, 0.5)]}, (2.0, 0.0), queries=[1], x="latency", y="accuracy"),
     ]
     for picture in pictures:
         assert picture.figure.layout.width <= 840

@@ -173,3 +173,16 @@ def test_a_memory_plan_steps_by_kernel_and_a_schedule_by_event(show) -> None:
     page.keyboard.press("ArrowRight")
     assert "Step 1: from 2 to 3" in page.inner_text(".status")
     assert page.locator(".playhead").get_attribute("width") != width
+
+
+def test_chosen_pragmas_change_figures_source_and_schedule(show) -> None:
+    from tests.lablib.viz.test_pragmas import DESIGNS, KNOBS
+
+    page = show(viz.pragma_explorer(KNOBS, DESIGNS))
+    assert page.inner_text(".fact b >> nth=0") == "400"
+    page.locator("[aria-label='PIPELINE II=1']").click()
+    page.locator("[aria-label='UNROLL factor=4']").click()
+    assert page.inner_text(".fact b >> nth=0") == "36"
+    assert page.locator(".choice[aria-pressed=true]").all_inner_texts() == ["II=1", "factor=4"]
+    assert page.inner_text(".status").startswith("36 cycles. II is 4")
+    assert page.locator(".source").inner_text().strip() == "// II=1, factor=4"

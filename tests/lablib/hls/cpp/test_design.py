@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lablib.hls.cpp.design import hardware
+from lablib.hls.cpp.design import hardware, measure
 from lablib.hls.csim import csim
 from lablib.hls.errors import HardwareError
 from lablib.viz.pipelines import pipeline
@@ -65,3 +65,12 @@ def test_nextpnr_reaches_nine_tenths_of_the_clock() -> None:
     reached = design.place().fmax_mhz
     assert reached is not None
     assert reached >= 0.9 * 110
+
+
+def test_a_measurement_records_the_wires_of_its_kernels() -> None:
+    design = hardware("void twice(const int x[2], int y[2]) { for (int i = 0; i < 2; i++) y[i] = 2 * x[i]; }", "twice")
+    (run,) = measure([(design, ([1, 2],), {})], wave_cycles=20)
+    assert run.simulation.waveform is not None
+    written = run.simulation.waveform.signals["k0.y_wen"]
+    pulses = [cycle for cycle, value in zip(written.cycles, written.values, strict=True) if value and cycle > 4]
+    assert len(pulses) == 2, "one an element; before the start, registers hold anything"

@@ -69,3 +69,16 @@ def test_quantisation_rounds_to_nearest() -> None:
     (layer,) = quantised(((weights, bias),), [4, 5])
     sums = (x @ layer.weights.T + np.asarray(layer.bias) - (1 << layer.shift - 1)) / (1 << layer.shift)
     assert np.array_equal(dense_reference(layer, x), np.clip(np.floor(sums + 0.5), -128, 127))
+
+
+def test_another_file_is_read_like_ones_own(tmp_path) -> None:
+    shipped = digits()
+    arrays = {f"weights{i}": weights for i, (weights, _) in enumerate(shipped.parameters)}
+    arrays |= {f"bias{i}": bias for i, (_, bias) in enumerate(shipped.parameters)}
+    few = {"value_bits": np.array(shipped.value_bits), "images": shipped.images[:3], "labels": shipped.labels[:3]}
+    np.savez(tmp_path / "few.npz", **arrays, **few, log=np.array("{}"))
+    found = digits(tmp_path / "few.npz")
+    assert found.images.shape == (3, 64) and found.log == {}
+    for one, other in zip(found.layers, shipped.layers, strict=True):
+        np.testing.assert_array_equal(one.weights, other.weights)
+        np.testing.assert_array_equal(one.bias, other.bias)

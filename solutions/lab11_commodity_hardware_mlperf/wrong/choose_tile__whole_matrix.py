@@ -1,0 +1,3 @@
+# No tiles.
+def choose_tile(shape, lines):
+    return shape
