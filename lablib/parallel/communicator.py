@@ -40,7 +40,7 @@ class Communicator(ABC):
                     f"exchange: {name} must be a rank from 0 to {self.size - 1}; got {other}. A ring goes on at rank 0."
                 )
         begun = self._now()
-        received = self._exchange(tensor.detach().clone(), to, source)
+        received = self._exchange(tensor.detach(), to, source)
         self._count("exchange", tensor, 0 if to == self.rank else tensor.nbytes, begun)
         return received
 
@@ -51,7 +51,7 @@ class Communicator(ABC):
     def start_all_reduce(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         """Begin an all-reduce and return at once; what comes back is a function that waits for the sum."""
         begun = self._now()
-        wait = self._start("all_reduce", tensor.detach().clone())
+        wait = self._start("all_reduce", tensor.detach())
 
         def finish() -> torch.Tensor:
             result = wait()
@@ -63,7 +63,7 @@ class Communicator(ABC):
     def all_gather(self, shard: torch.Tensor) -> torch.Tensor:
         """The shards of all ranks, joined along the first dimension in the order of ranks."""
         begun = self._now()
-        result = self._start("all_gather", shard.detach().clone())()
+        result = self._start("all_gather", shard.detach())()
         self._count("all_gather", shard, ring_bytes("all_gather", shard.nbytes * self.size, self.size), begun)
         return result
 
@@ -75,7 +75,7 @@ class Communicator(ABC):
                 f"the shape is {tuple(tensor.shape)}"
             )
         begun = self._now()
-        result = self._start("reduce_scatter", tensor.detach().clone())()
+        result = self._start("reduce_scatter", tensor.detach())()
         self._count("reduce_scatter", tensor, ring_bytes("reduce_scatter", tensor.nbytes, self.size), begun)
         return result
 
@@ -86,7 +86,9 @@ class Communicator(ABC):
         self.traffic.add(self.rank, operation, tensor.nbytes, sent, begun, self._now())  # type: ignore[arg-type]
 
     @abstractmethod
-    def _exchange(self, tensor: torch.Tensor, to: int, source: int) -> torch.Tensor: ...
+    def _exchange(self, tensor: torch.Tensor, to: int, source: int) -> torch.Tensor:
+        """What comes from ``source``, in memory of its own; ``tensor`` may change as soon as this returns."""
 
     @abstractmethod
-    def _start(self, operation: str, tensor: torch.Tensor) -> Callable[[], torch.Tensor]: ...
+    def _start(self, operation: str, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+        """A function that waits for the result, in memory of its own; ``tensor`` stays as it is."""

@@ -37,7 +37,7 @@ class ProcessCommunicator(Communicator):
         from torch import distributed as dist
 
         if to == source == self.rank:
-            return tensor
+            return tensor.clone()
         sent = tensor.contiguous().to(self._device)
         received = torch.empty_like(sent)
         pair = [dist.P2POp(dist.isend, sent, to), dist.P2POp(dist.irecv, received, source)]
@@ -55,7 +55,8 @@ class ProcessCommunicator(Communicator):
         gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
         scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
         if operation == "all_reduce":
-            result, work = mine, dist.all_reduce(mine, async_op=True)
+            result = mine.clone() if mine.data_ptr() == tensor.data_ptr() else mine
+            work = dist.all_reduce(result, async_op=True)
         elif operation == "all_gather":
             result = mine.new_empty((rows * self.size, *rest))
             work = gather(result, mine, async_op=True)
@@ -150,8 +151,9 @@ def _work(
             device = torch.device("cuda", rank)
             torch.cuda.set_device(device)
         dist.init_process_group(
-            backend, init_method=f"file://{store}", rank=rank, world_size=size, timeout=timedelta(seconds=seconds)
-        )
+            backend, init_method=f"file://{store}", rank=rank, world_size=size, timeout=timedelta(seconds=seconds),
+            device_id=device if backend == "nccl" else None,
+        )  # fmt: skip
         function, args = _pickler().loads(content)
         comm = ProcessCommunicator(rank, size, started, device)
         outcome = (function(comm, *args), comm.traffic)

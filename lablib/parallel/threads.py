@@ -32,7 +32,7 @@ class ThreadCommunicator(Communicator):
         self._meeting, self._calls = meeting, 0
 
     def _exchange(self, tensor: torch.Tensor, to: int, source: int) -> torch.Tensor:
-        self._meeting.post(self.rank, to, tensor)
+        self._meeting.post(self.rank, to, tensor.clone())
         received = self._meeting.fetch(source, self.rank)
         if (received.shape, received.dtype) != (tensor.shape, tensor.dtype):
             raise ValueError(
@@ -43,7 +43,7 @@ class ThreadCommunicator(Communicator):
 
     def _start(self, operation: str, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         number, self._calls = self._calls, self._calls + 1
-        self._meeting.join(self.rank, number, operation, tensor)
+        self._meeting.join(self.rank, number, operation, tensor.clone())
         return lambda: self._meeting.result(self.rank, number, operation)
 
 

@@ -17,7 +17,6 @@ from autograder.master import Lab
 from autograder.outcomes import Report
 from autograder.run import run_in_subprocess
 from autograder.scaffold import TEMPLATE
-from autograder.trial import judged_report
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE_LAB = master.load(ROOT / "solutions" / TEMPLATE / "labNN_slug.py")
@@ -32,6 +31,8 @@ JUDGED_ONE_IN, NOTEBOOK_ONE_IN = 2, 8
 @cache
 def _judged(name: str, one_in: int) -> Report:
     """Judge a lab's solution, stubs and wrong answers."""
+    from autograder.trial import judged_report  # here, since it hides the GPU, which test_gpu needs
+
     return judged_report(LABS[name], "bubblewrap", one_in=one_in)
 
 

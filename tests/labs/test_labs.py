@@ -28,9 +28,7 @@ def test_variant_loses_exactly_its_points(notebook_variant: tuple[Lab, Variant],
 def test_exercise_has_two_wrong_answers(exercise: tuple) -> None:
     lab, cell = exercise
     mistakes = [wrong.mistake for wrong in lab.wrong_answers if wrong.cell == cell.id]
-    assert len(mistakes) >= 2, (
-        f"{lab.path.parent}/wrong holds {len(mistakes)} wrong answers to {cell.id}; write 2"
-    )
+    assert len(mistakes) >= 2, f"{lab.path.parent}/wrong holds {len(mistakes)} wrong answers to {cell.id}; write 2"
 
 
 def test_points_add_up(counted_lab: Lab) -> None:
@@ -73,9 +71,7 @@ def test_release_shows_neither_solution_nor_hidden_test_nor_rubric(lab: Lab) -> 
     released = "\n".join(cell.source for cell in bridge.release_notebook(lab).cells)
     secrets = [cell.source for cell in lab.rubric_cells]
     for cell in lab.cells:
-        secrets += re.findall(
-            r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)\n[ \t]*### END", cell.source, re.DOTALL
-        )
+        secrets += re.findall(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)\n[ \t]*### END", cell.source, re.DOTALL)
     assert secrets, f"{lab.name} marks no solution, hidden test or rubric"
     for secret in secrets:
         assert secret not in released, f"students of {lab.name} would see:\n{secret}"
