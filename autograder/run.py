@@ -42,6 +42,7 @@ from autograder.outcomes import (
 )
 
 VARIANT_SECONDS = 60.0
+OUT_OF_TIME = "not done within"
 _RUN_ROLES = ("setup", "solution", "test")
 
 
@@ -190,7 +191,7 @@ def _read_lines(descriptor: int, seconds: float) -> tuple[list[str], str]:
         while True:
             ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                cause = f"not done within {seconds:.0f} s"
+                cause = f"{OUT_OF_TIME} {seconds:.0f} s"
                 break
             chunk = pipe.read(65536)
             if not chunk:

@@ -25,7 +25,7 @@ from autograder.lint.recorder import Catch, Recorder, catch_of
 from autograder.master import Lab, load
 from autograder.master_cells import Cell
 from autograder.outcomes import Report, Variant, report_from_json
-from autograder.run import Runner
+from autograder.run import OUT_OF_TIME, Runner
 
 SECONDS = 1800.0
 SHOWN = 3  # wrong answers named in a sentence
@@ -59,7 +59,10 @@ def _unneeded(lab: Lab, test: Cell, catches: dict[str, Catch]) -> Iterator[Findi
         alone = any(catch.lines & deciding == {line} and not catch.ended for catch in failing.values())
         if not alone and (line in deciding or not failing):
             brief = shorten(source, 60, placeholder=" …")
-            text = f"has an assertion without a wrong answer that only it catches ({_why(line, deciding, failing)})"
+            late = [mistake for mistake, catch in catches.items() if OUT_OF_TIME in catch.ended]
+            unknown = f"; not known of {', '.join(late)}, which ran out of time" if late else ""
+            why = _why(line, deciding, failing) + unknown
+            text = f"has an assertion without a wrong answer that only it catches ({why})"
             yield Finding(lab.path, line, test.id, f"{text}; write one, or drop it: {brief}")
 
 

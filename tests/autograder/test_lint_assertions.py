@@ -10,6 +10,7 @@ import pytest
 from autograder import master
 from autograder.__main__ import main
 from autograder.errors import AutograderError
+from autograder.lint import needed
 from autograder.lint.finding import Finding
 from autograder.lint.instrument import RECORDER, assertions, deciding_lines, instrumented
 from autograder.lint.needed import unneeded_assertions
@@ -84,6 +85,15 @@ def test_visible_assertions_need_no_more_than_a_wrong_answer_that_fails_them(fou
     reasons = _reasons(found)
     assert "(no wrong answer fails it)" in reasons["assert double(2) == 4"]
     assert "assert double(0) == 0" not in reasons  # adds_two, which fails others too
+
+
+def test_a_wrong_answer_that_ran_out_of_time_is_named(tmp_path: Path) -> None:
+    lab = _lab(tmp_path)
+    late = {"loops": catch_of(Outcome(NOT_REACHED, "not done within 60 s"))}
+    texts = [finding.text for finding in needed._unneeded(lab, lab.test_cells[0], late)]
+    assert texts and all(
+        "(no wrong answer fails it; not known of loops, which ran out of time)" in text for text in texts
+    )
 
 
 def test_the_command_prints_them(
