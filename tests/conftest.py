@@ -12,6 +12,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = {"test_benchmarks.py", "test_guide.py", "test_random.py", "test_site.py"}  # minutes in one unit of work
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that no worker ends alone."""
-    items.sort(key=lambda item: item.path.parent.name != "browser")
+    items.sort(key=lambda item: (item.path.parent.name != "browser", item.path.name not in LONG))
 
 
 def unit_of_work(nodeid: str) -> str:

@@ -79,7 +79,7 @@ class Student(Person):
                 notebook.click(timeout=2000)
                 break
         self.page.wait_for_selector(CELL)
-        self.page.wait_for_function(IDLE)
+        self.page.wait_for_function(IDLE, polling=500)
 
     def answer(self, start: str, source: str) -> None:
         """Put `source` in place of the code cell that begins with `start`."""
@@ -90,7 +90,7 @@ class Student(Person):
 
     def save(self) -> None:
         self.page.keyboard.press("Control+S")
-        self.page.wait_for_function(CLEAN)
+        self.page.wait_for_function(CLEAN, polling=500)
 
     def hand_in(self, lab: str) -> None:
         self._entry("fetched", lab).get_by_role("button", name="Submit").click()

@@ -25,6 +25,7 @@ FLAGS = [
 ]
 OPEN_SECONDS = 120
 DRAW_SECONDS = 60
+POLLING = 500  # milliseconds: a question costs a layout of the whole notebook, and without this is asked at every frame
 
 CELL = ".jp-Notebook .jp-Cell"
 FIGURE = ".jp-OutputArea-output.jp-RenderedPlotly"
@@ -116,7 +117,7 @@ class Notebook:
         address = f"{self.server.url}/lab/tree/{path}?reset&token={self.server.token}"
         self.page.goto(address, wait_until="domcontentloaded", timeout=OPEN_SECONDS * 1000)
         self.page.wait_for_selector(CELL, timeout=OPEN_SECONDS * 1000)
-        self.page.wait_for_function(IDLE, timeout=OPEN_SECONDS * 1000)
+        self.page.wait_for_function(IDLE, timeout=OPEN_SECONDS * 1000, polling=POLLING)
 
     def run_all(self, timeout: float) -> None:
         """Run every cell, for at most `timeout` seconds, and wait until its figures and widgets are drawn.
@@ -125,9 +126,9 @@ class Notebook:
         """
         self.page.click(".lm-MenuBar-itemLabel:text-is('Run')")
         self.page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
-        self.page.wait_for_function(AT_REST, timeout=timeout * 1000)
-        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
-        self.page.wait_for_function(ALL_DRAWN, timeout=DRAW_SECONDS * 1000)
+        self.page.wait_for_function(AT_REST, timeout=timeout * 1000, polling=POLLING)
+        self.page.wait_for_function(IDLE, timeout=timeout * 1000, polling=POLLING)
+        self.page.wait_for_function(ALL_DRAWN, timeout=DRAW_SECONDS * 1000, polling=POLLING)
 
     def ran_completely(self) -> bool:
         """Whether every code cell that is not empty has run."""

@@ -46,15 +46,17 @@ pytestmark = pytest.mark.browser
 OpenNotebook = Callable[[Path], Notebook]
 
 
-def put(server: Server, lab: Lab) -> Path:
-    """Place the completed lab, with its assets, where the server serves it."""
+def put(server: Server, lab: Lab, tests: bool) -> Path:
+    """Place the completed lab, with its assets and with or without its tests, where the server serves it."""
     folder = server.root / "labs" / lab.name
     assets = lab.path.parent / "assets"
     if assets.is_dir():
         shutil.copytree(assets, folder / "assets")
     folder.mkdir(exist_ok=True)
     path = folder / f"{lab.name}.ipynb"
-    path.write_text(bridge.to_text(bridge.completed_notebook(lab)), encoding="utf-8")
+    notebook, left_out = bridge.completed_notebook(lab), set() if tests else {cell.id for cell in lab.test_cells}
+    notebook.cells = [cell for cell in notebook.cells if cell.id not in left_out]
+    path.write_text(bridge.to_text(notebook), encoding="utf-8")
     return path
 
 
@@ -63,7 +65,9 @@ def put(server: Server, lab: Lab) -> Path:
 def test_a_completed_lab_runs_draws_and_moves(
     lab: Lab, server: Server, open_notebook: OpenNotebook, pytestconfig: pytest.Config
 ) -> None:
-    notebook = open_notebook(put(server, lab))
+    pictures = pytestconfig.getoption("--pictures")
+    # Tests draw nothing, and some take long: but for pictures, tests/labs/test_nbval.py runs them.
+    notebook = open_notebook(put(server, lab, tests=pictures))
     notebook.run_all(LAB_SECONDS)
     assert notebook.red_outputs() == []
     assert notebook.ran_completely()
@@ -74,7 +78,7 @@ def test_a_completed_lab_runs_draws_and_moves(
         assert notebook.slider_works(figure, rail), f"slider {number} of {lab.name} changes nothing"
     for number, widget in enumerate(notebook.widgets(), start=1):
         assert notebook.widget_works(widget), f"widget {number} of {lab.name} does not react"
-    if pytestconfig.getoption("--pictures"):
+    if pictures:
         notebook.screenshots(ROOT / "build" / "screenshots" / lab.name)
         notebook.use_the_dark_theme()
         notebook.screenshots(ROOT / "build" / "screenshots" / f"{lab.name}-dark")

@@ -1,12 +1,12 @@
 """Every lab, and the template, which obeys the same rules; each is run once, whatever the number of tests.
 
-Of each exercise's wrong answers the judge hears one in two, and in the notebook, where students meet the same checks, one
-in eight is tried. `--whole` tries them all, as `make bench` does.
+Of each exercise's wrong answers the judge hears one in six, and the first always. In the notebook, where students meet
+the same checks, those of one lab in three are tried, one in eight. `--whole` tries them all, as `make bench` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ TOUR = "lab00"  # not counted in the mark
 COUNTED = [lab for lab in LABS.values() if lab is not TEMPLATE_LAB and not lab.name.startswith(TOUR)]
 
 
-JUDGED_ONE_IN, NOTEBOOK_ONE_IN = 2, 8
+JUDGED_ONE_IN, NOTEBOOK_ONE_IN, NOTEBOOK_LABS_ONE_IN = 6, 8, 3
 
 
 @cache
@@ -46,19 +46,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test every lab, every solution cell or every variant, so that a failure names the exercise."""
     if "lab" in metafunc.fixturenames:
         metafunc.parametrize("lab", [pytest.param(lab, id=name) for name, lab in LABS.items()])
+    tried = list(LABS.values())[:: _one_in(metafunc.config, NOTEBOOK_LABS_ONE_IN)]
+    if "notebook_lab" in metafunc.fixturenames:
+        metafunc.parametrize("notebook_lab", tried, ids=lambda lab: lab.name)
     if "counted_lab" in metafunc.fixturenames:
         metafunc.parametrize("counted_lab", COUNTED, ids=lambda lab: lab.name)
     if "exercise" in metafunc.fixturenames:
         exercises = [(lab, cell) for lab in LABS.values() for cell in lab.solution_cells]
         ids = [f"{lab.name}-{cell.id}" for lab, cell in exercises]
         metafunc.parametrize("exercise", exercises, ids=ids)
-    for name, one_in in (("judged_variant", JUDGED_ONE_IN), ("notebook_variant", NOTEBOOK_ONE_IN)):
+    sampled = {"judged_variant": (LABS.values(), JUDGED_ONE_IN), "notebook_variant": (tried, NOTEBOOK_ONE_IN)}
+    for name, (labs, one_in) in sampled.items():
         if name in metafunc.fixturenames:
-            _parametrize(metafunc, name, _one_in(metafunc.config, one_in))
+            _parametrize(metafunc, name, labs, _one_in(metafunc.config, one_in))
 
 
-def _parametrize(metafunc: pytest.Metafunc, argument: str, one_in: int) -> None:
-    found = [(lab, variant) for lab in LABS.values() for variant in variants.sample(lab, one_in)]
+def _parametrize(metafunc: pytest.Metafunc, argument: str, labs: Iterable[Lab], one_in: int) -> None:
+    found = [(lab, variant) for lab in labs for variant in variants.sample(lab, one_in)]
     names = [f"{lab.name}-{variant.name}" for lab, variant in found]
     metafunc.parametrize(argument, found, ids=names)
 

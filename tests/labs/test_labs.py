@@ -13,10 +13,10 @@ from autograder.outcomes import Variant
 from .conftest import ROOT, TEMPLATE_LAB
 
 
-def test_solution_earns_all_points(lab: Lab, in_notebook) -> None:
-    complaint = variants.solution_complaint(lab, in_notebook(lab.name))
+def test_solution_earns_all_points(notebook_lab: Lab, in_notebook) -> None:
+    complaint = variants.solution_complaint(notebook_lab, in_notebook(notebook_lab.name))
     assert not complaint, complaint
-    assert in_notebook(lab.name).points(lab) == lab.test_points
+    assert in_notebook(notebook_lab.name).points(notebook_lab) == notebook_lab.test_points
 
 
 def test_variant_loses_exactly_its_points(notebook_variant: tuple[Lab, Variant], in_notebook) -> None:

@@ -6,7 +6,7 @@ from lablib.hls.cpp.design import hardware
 from tests.lablib.hls.cpp.random_kernels import drawn
 from tests.lablib.hls.cpp.together import mismatches
 
-COUNT = 20
+COUNT = 10
 
 
 def test_random_kernels_do_what_csim_does_in_the_predicted_cycles() -> None:
