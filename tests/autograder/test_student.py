@@ -103,7 +103,8 @@ def test_it_installs_and_opens(published: Path) -> None:
     """The commands that `make lab` would run, as far as they go without a download."""
     planned = run("make", "-n", "lab", "BROWSER=no", cwd=published)
     assert "-m lablib.jupyter --port 8888 --no-browser" in planned
-    assert re.findall(r"^(\S+)", run("make", "--no-print-directory", cwd=published), re.MULTILINE) == ["help", "lab", "clean"]
+    listed = run("make", "--no-print-directory", cwd=published)
+    assert re.findall(r"^(\S+)", listed, re.MULTILINE) == ["help", "lab", "clean"]
     assert all((published / name).is_file() for name in ("requirements.lock", "pyproject.toml", "README.md", "LICENSE"))
     pip = (sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-build-isolation", "--no-index")
     assert "Would install lablib" in run(*pip, "--editable", ".", cwd=published)

@@ -46,8 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test every lab, every solution cell or every variant, so that a failure names the exercise."""
     if "lab" in metafunc.fixturenames:
         metafunc.parametrize("lab", [pytest.param(lab, id=name) for name, lab in LABS.items()])
-    one_in = _one_in(metafunc.config, NOTEBOOK_LABS_ONE_IN)
-    tried = list(LABS.values())[one_in // 2 :: one_in]
+    step = _one_in(metafunc.config, NOTEBOOK_LABS_ONE_IN)
+    tried = list(LABS.values())[step // 2 :: step]
     if "notebook_lab" in metafunc.fixturenames:
         metafunc.parametrize("notebook_lab", tried, ids=lambda lab: lab.name)
     if "counted_lab" in metafunc.fixturenames:
