@@ -26,7 +26,7 @@ from pathlib import Path
 from autograder.dependencies import dependent_tests
 from autograder.guard import guarding
 from autograder.master import Lab, load
-from autograder.master_cells import Cell
+from autograder.master_cells import PROSE, PROSE_TAGS, Cell
 from autograder.outcomes import (
     FAILED,
     NOT_REACHED,
@@ -47,7 +47,7 @@ _RUN_ROLES = ("setup", "solution", "test")
 
 
 def run_in_subprocess(
-    lab: Lab, *, variants: bool = True, one_in: int = 1, seconds: float = 1800.0,
+    lab: Lab, *, variants: bool = True, one_in: int = 1, prose: bool = False, seconds: float = 1800.0,
     variant_seconds: float = VARIANT_SECONDS,
 ) -> Report:  # fmt: skip
     """Run `lab` in a fresh process and return its report.
@@ -58,6 +58,8 @@ def run_in_subprocess(
         Run stubs and wrong answers too (never on a GPU: CUDA does not survive a fork).
     one_in : int
         Run one in so many of each cell's wrong answers.
+    prose : bool
+        Run the code cells without a role too: demonstrations and widgets.
     seconds, variant_seconds : float
         Time limits for everything, and for one variant.
 
@@ -70,6 +72,8 @@ def run_in_subprocess(
     command.append(f"--one-in={one_in}")
     if not variants:
         command.append("--solution-only")
+    if prose:
+        command.append("--prose")
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     try:
@@ -84,10 +88,12 @@ def run_in_subprocess(
 class Runner:
     """Runs one lab's cells in this process, in a module that stands for the notebook's `__main__`."""
 
-    def __init__(self, lab: Lab, variant_seconds: float = VARIANT_SECONDS) -> None:
+    def __init__(self, lab: Lab, variant_seconds: float = VARIANT_SECONDS, *, prose: bool = False) -> None:
         self.lab = lab
         self.variant_seconds = variant_seconds
-        self.cells = lab.of_role(*_RUN_ROLES)
+        roles = (*_RUN_ROLES, PROSE) if prose else _RUN_ROLES
+        self.cells = [cell for cell in lab.of_role(*roles) if cell.kind == "code"]
+        self.guarded = not prose  # demonstrations import what answers may not
         self.module = types.ModuleType("__main__")
         sys.modules["__main__"] = self.module  # where pickle and dataclasses look names up
 
@@ -98,15 +104,16 @@ class Runner:
             starts.setdefault(next(c.id for c in self.cells if c.id in variant.replacements), []).append(variant)
         report = Report(self.lab.name)
         # The folder is where cells find the lab's assets.
-        with contextlib.chdir(self.lab.path.parent), guarding(self.lab):
+        guard = guarding(self.lab) if self.guarded else contextlib.nullcontext()
+        with contextlib.chdir(self.lab.path.parent), guard:
             for index, cell in enumerate(self.cells):
                 for variant in starts.get(cell.id, ()):
                     report.variants[variant.name] = self._in_fork(variant, index)
                 outcome = self._execute(cell, cell.source, f"{self.lab.name}/{cell.id}.py")
                 if cell.role == "test":
                     report.solution[cell.id] = outcome
-                elif not outcome.passed:
-                    report.cell_errors[cell.id] = outcome.message
+                elif not outcome.passed and not set(PROSE_TAGS) & set(cell.tags):
+                    report.cell_errors[cell.id or f"line {cell.line}"] = outcome.message
         return report
 
     def run_variant(self, variant: Variant, start: int, tests: set[str]) -> Iterable[tuple[str, Outcome]]:
@@ -205,6 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m autograder.run")
     parser.add_argument("master", type=Path)
     parser.add_argument("--solution-only", action="store_true")
+    parser.add_argument("--prose", action="store_true")
     parser.add_argument("--one-in", type=int, default=1)
     parser.add_argument("--variant-seconds", type=float, default=VARIANT_SECONDS)
     options = parser.parse_args()
@@ -218,7 +226,7 @@ def main() -> None:
         from autograder.variants import sample
 
         variants = sample(lab, options.one_in)
-    report = Runner(lab, options.variant_seconds).run(variants)
+    report = Runner(lab, options.variant_seconds, prose=options.prose).run(variants)
     print(json.dumps(asdict(report)))
 
 

@@ -6,7 +6,7 @@ class Explorer {
     this.box = card(content.title, content.title, content.subtitle);
     this.box.classList.add("lab-explorer");
     const knobs = element("div", "knobs");
-    this.inputs = Object.entries(content.knobs).map(([name, options], at) => {
+    this.inputs = content.knobs.map(([name, options], at) => {
       const row = element("label", "knob");
       const slider = element("input", "", "", { type: "range", min: 0, max: options.length - 1, step: 1, "aria-label": name });
       slider.value = content.first[at];

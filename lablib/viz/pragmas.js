@@ -4,11 +4,11 @@
 class PragmaExplorer {
   constructor(content, el) {
     this.content = content;
-    this.chosen = Object.values(content.knobs).map((options) => options[0]);
+    this.chosen = content.knobs.map(([, options]) => options[0]);
     this.box = card(content.title, content.title, content.subtitle);
     this.box.classList.add("lab-pragmas");
     const knobs = element("div", "knobs");
-    Object.entries(content.knobs).forEach(([name, options], at) => knobs.append(this.knob(name, options, at)));
+    content.knobs.forEach(([name, options], at) => knobs.append(this.knob(name, options, at)));
     this.facts = element("div", "facts");
     this.status = element("div", "status", "", { role: "status", "aria-live": "polite" });
     this.source = element("pre", "source", "", { tabindex: 0, "aria-label": "Source with these pragmas" });

@@ -67,7 +67,7 @@ def pragma_explorer(
         raise ValueError(f"there must be one design for each of the {wanted} settings; got {len(found)} different ones")
     summary = _summary(designs)
     first = "|".join(options[0] for options in knobs.values())
-    content = {"title": title, "subtitle": summary, "knobs": {k: list(v) for k, v in knobs.items()}, "designs": found}
+    content = {"title": title, "subtitle": summary, "knobs": [[k, list(v)] for k, v in knobs.items()], "designs": found}
     shown = found[first]
     still = titled(title, f"{summary} Shown: {shown['sentence']}", shown["svg"], shown["width"], shown["height"])
     return PragmaView(content, summary, still)

@@ -44,7 +44,7 @@ def settings_view(
     kept = {"|".join(key): {name: one[name] for name in ("facts", "sentence", "svg")} for key, one in settings.items()}
     start = settings[tuple(options[at] for options, at in zip(knobs.values(), first, strict=True))]
     content = {
-        "title": title, "subtitle": summary, "knobs": {name: list(options) for name, options in knobs.items()},
+        "title": title, "subtitle": summary, "knobs": [[name, list(options)] for name, options in knobs.items()],
         "first": list(first), "settings": kept,
     }  # fmt: skip
     still = titled(title, f"{summary} Shown: {start['sentence']}", start["svg"], start["width"], start["height"])

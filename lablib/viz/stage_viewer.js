@@ -29,9 +29,9 @@ function refill(parent, nodes) {
 class Viewer {
   constructor(content, root) {
     this.content = content;
-    const names = Object.keys(content.compiled);
-    this.name = names[0];
-    this.stage = Object.keys(content.compiled[this.name].stages).at(-1);
+    this.kinds = new Map(content.kinds);
+    this.name = content.names[0];
+    this.stage = this.compiled.order.at(-1);
     this.kind = "";
     this.query = "";
     this.hovered = 0;
@@ -102,9 +102,9 @@ class Viewer {
 
   show() {
     const { compiled, content } = this;
-    refill(this.targets, Object.keys(content.compiled).map((name) => this.button("target", name, name === this.name, () => {
+    refill(this.targets, content.names.map((name) => this.button("target", name, name === this.name, () => {
       this.name = name;
-      if (!this.compiled.stages[this.stage]) this.stage = Object.keys(this.compiled.stages).at(-1);
+      if (!this.compiled.stages[this.stage]) this.stage = this.compiled.order.at(-1);
       this.pinned = Math.min(this.pinned, this.compiled.source.split("\n").length);
       this.show();
     })));
@@ -116,7 +116,7 @@ class Viewer {
       return fact;
     }));
     this.opcodes.replaceChildren(...compiled.instructions.map(([opcode, count, kind]) => {
-      const item = element("span", `opcode ${kind}`, "", { title: content.kinds[kind] });
+      const item = element("span", `opcode ${kind}`, "", { title: this.kinds.get(kind) });
       item.append(element("span", "mark", MARKS[kind]), `${opcode} `, element("b", "", String(count)));
       return item;
     }));
@@ -141,8 +141,7 @@ class Viewer {
   }
 
   showStage() {
-    const stages = Object.keys(this.compiled.stages);
-    refill(this.tabs, stages.map((stage) => {
+    refill(this.tabs, this.compiled.order.map((stage) => {
       const tab = this.button("tab", STAGE_NAMES[stage] ?? stage, stage === this.stage, () => { this.stage = stage; this.showStage(); });
       tab.append(element("span", "count", String(this.compiled.stages[stage].lines.length)));
       tab.setAttribute("role", "tab");
@@ -153,7 +152,7 @@ class Viewer {
     const counts = {};
     for (const kind of this.current.kinds) counts[kind] = (counts[kind] ?? 0) + 1;
     if (!counts[this.kind]) this.kind = "";
-    const kinds = Object.entries(this.content.kinds).filter(([kind]) => counts[kind]);
+    const kinds = this.content.kinds.filter(([kind]) => counts[kind]);
     refill(this.chips, kinds.map(([kind, name]) => {
       const chip = this.button(`chip ${kind}`, "", kind === this.kind, () => { this.kind = this.kind === kind ? "" : kind; this.showStage(); });
       chip.append(element("span", "mark", MARKS[kind]), name, element("span", "count", String(counts[kind])));

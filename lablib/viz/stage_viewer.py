@@ -49,7 +49,8 @@ def compile_stages(compiled: Any) -> CompileStages:
     first = next(iter(named.values()))
     content = {
         "kernel": getattr(first, "kernel", "kernel"),
-        "kinds": KINDS,
+        "kinds": list(KINDS.items()),
+        "names": list(named),
         "compiled": {name: _content(name, one) for name, one in named.items()},
     }
     return CompileStages(content, _summary(content["kernel"], named))
@@ -78,6 +79,7 @@ def _content(name: str, one: Any) -> dict[str, Any]:
         "shared": size(one.shared_bytes),
         "warps": one.num_warps,
         "instructions": sorted(key, key=lambda row: kinds.index(row[2])),
+        "order": list(one.stages),
         "stages": {stage: _stage(name, stage, text, one) for stage, text in one.stages.items()},
     }
 

@@ -39,7 +39,8 @@ class View(anywidget.AnyWidget):
     Attributes
     ----------
     content : dict
-        What is shown, as the script reads it.
+        What is shown, as the script reads it. Its dicts have no order, since a saved notebook sorts them by key: what
+        stands in an order is a list.
     summary : str
         The content in words; also the ``repr``.
     picture : str
@@ -69,5 +70,5 @@ class View(anywidget.AnyWidget):
     def to_html(self) -> str:
         """Return a web page with the same view, which needs neither Python nor a network."""
         script = self._esm.replace("export default", "const widget =")
-        content = json.dumps(self.content).replace("</", "<\\/")
+        content = json.dumps(self.content, sort_keys=True).replace("</", "<\\/")
         return _PAGE.format(title=html.escape(self.summary[:80]), style=self._css, content=content, script=script)

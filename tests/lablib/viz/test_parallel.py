@@ -57,8 +57,18 @@ def test_a_schedule_shows_bubble_and_memory() -> None:
     assert shown["facts"] == [["33.3%", "bubble"], ["9", "units of time"], ["2", "held at most, on the fullest stage"]]
     assert shown["sentence"].endswith("2 micro-batches: stages idle 33% of the time, and hold at most 2, 1 at once.")
     assert shown["svg"].count("<path") == 2 and shown["svg"].count("stage ") >= 2
-    assert widget.content["knobs"] == {"schedule": ["GPipe", "1F1B"], "stages": ["2"], "micro-batches": ["2"]}
+    assert widget.content["knobs"] == [["schedule", ["GPipe", "1F1B"]], ["stages", ["2"]], ["micro-batches", ["2"]]]
     assert play([[("F", 0), ("B", 0)]], 1).bubble == Fraction(0)
+
+
+@pytest.mark.browser
+def test_a_slider_shows_its_schedule_from_a_saved_notebook_too(show) -> None:
+    page = show(viz.pipeline_schedule(schedule()))  # whose content is sorted by key, as a notebook's is
+    assert page.locator(".knob .name").all_inner_texts() == ["schedule", "stages", "micro-batches"]
+    assert page.inner_text(".status").startswith("GPipe, 2 stages, 2 micro-batches")
+    page.locator("input").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text(".status").startswith("1F1B, 2 stages, 2 micro-batches")
 
 
 PLANS = {
