@@ -37,8 +37,8 @@ ifdef REPO
 	git -C "$(REPO)" add --all && git -C "$(REPO)" commit -q -m "Labs of $$(git describe --always)"
 endif
 
-bench: $(READY)  ## measure the hardware engines and grading on this machine, an hour, and write benchmarks/results/; try every wrong answer
-	$(VENV) -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder tests/labs/test_labs.py tests/labs/test_judged.py --whole
+bench: $(READY)  ## measure the hardware engines and grading on this machine, an hour, and write benchmarks/results/; try every wrong answer and every page
+	$(VENV) -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder tests/labs/test_labs.py tests/labs/test_judged.py tests/site --whole
 	$(VENV) -m benchmarks.hls
 	$(VENV) -m benchmarks.grading
 

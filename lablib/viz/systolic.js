@@ -10,7 +10,7 @@ export default {
     const content = model.get("content");
     const box = card(content.title, content.title, content.subtitle);
     box.classList.add("lab-systolic");
-    const array = element("div", "scrolls");
+    const array = element("div", "scrolls", "", { tabindex: 0, role: "group", "aria-label": "Array of processing elements" });
     array.innerHTML = content.svg;
     const places = [...array.querySelectorAll("[data-key]")].map((node) => ({ node, key: node.dataset.key, kind: node.dataset.key.split("-")[0], words: node.querySelector("text:not(.tick)") }));
     const still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -568,7 +568,7 @@ viz.curves(lines, title="Who explores, and who learns?", x="draw", detail="The f
 #
 # **Your task.** Two functions.
 # * `mixed_cell(x, leaving, p)` returns node 3 of a cell whose input is `x`. `p` is (6, 5). `leaving(source, node)` takes a node's number and value, and gives a list: for each edge that leaves this node, in the order of `EDGES`, the results of all operations on it, shape (5, …). Call it once for each of the nodes 0, 1, 2: the lab's `leaving` runs all convolutions that leave a node as one.
-# * `darts(weights, batches, rate, step, warm, patience)` returns `(cell, history)`. `weights` is a dict of tensors, which it leaves as they are: it trains a copy. Logits are zeros, (6, 5), of the weights' dtype. A batch is `(x, y, held_x, held_y)`; `relaxed_loss` below gives the loss. For each batch:
+# * `darts(weights, batches, rate, step, warm, patience)` returns `(cell, history)`. `weights` is a dict of tensors, which it leaves as they are: it trains a copy. Logits are zeros, (6, 5), of the weights' dtype and on their device. A batch is `(x, y, held_x, held_y)`; `relaxed_loss` below gives the loss. For each batch:
 #   1. if `warm` batches have gone by, one step of the logits on the held-out images, by `torch.optim.Adam` with rate `step` and betas (0.5, 0.999);
 #   2. one step of the weights on the training images, by `torch.optim.SGD` with rate `rate` and momentum 0.9;
 #   3. the logits are noted: `history` is (batches seen, 6, 5), without gradient.
@@ -601,7 +601,8 @@ def mixed_cell(x, leaving, p):
 def darts(weights, batches, rate, step, warm, patience):
     ### BEGIN SOLUTION
     weights = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
-    logits = torch.zeros(len(EDGES), len(OPERATIONS), dtype=weights["stem"].dtype, requires_grad=True)
+    stem = weights["stem"]
+    logits = torch.zeros(len(EDGES), len(OPERATIONS), dtype=stem.dtype, device=stem.device, requires_grad=True)
     learner = torch.optim.SGD(list(weights.values()), rate, momentum=0.9)
     architect = torch.optim.Adam([logits], step, betas=(0.5, 0.999))
     history, cell, same = [], None, 0
@@ -635,7 +636,7 @@ def judge_mixed_cell(*shape):
 
     x = check.rng.normal(*shape)
     got = mixed_cell(x, leaving, p)
-    slope, offset = (p * factors).sum(1).tolist(), (p * torch.arange(5)).sum(1).tolist()
+    slope, offset = (p * factors).sum(1).tolist(), (p.cpu() * torch.arange(5)).sum(1).tolist()
     nodes = [x, 0, 0, 0]
     for (source, target), a, b in zip(EDGES, slope, offset, strict=True):
         nodes[target] = nodes[target] + a * nodes[source] + b
@@ -660,7 +661,7 @@ def expected_darts(weights, batches, rate, step, warm, patience):
         return F.cross_entropy(shared.relaxed(weights, x, cell), y)
 
     weights = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
-    logits = torch.zeros(6, 5, dtype=torch.float64, requires_grad=True)
+    logits = torch.zeros(6, 5, dtype=torch.float64, device=device.DEVICE, requires_grad=True)
     speed, first, second, cells, history = {name: 0 for name in weights}, 0, 0, [], []
     for seen, (x, y, held_x, held_y) in enumerate(batches):
         if seen >= warm:

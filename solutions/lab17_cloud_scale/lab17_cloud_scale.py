@@ -388,7 +388,7 @@ def plan(blocking, background, restart, machine_mtbf, machines):
 # %% failures tags=["setup"]
 def failures(count, mtbf):
     """Times from each failure to the next: exponential, as `fleet.failure_gaps` draws them."""
-    return -mtbf * np.log1p(-check.rng.uniform(count).double().numpy())
+    return -mtbf * np.log1p(-check.rng.uniform(count).double().cpu().numpy())
 
 
 # %% test_plan tags=["test", "core"] points=14 hours=1.5 covers=["cloud", "lo3"]
@@ -864,7 +864,7 @@ for name, lengths in {
 # With pages of 4 places, a has 6 tokens and b has 3. The next tokens go to page 0, place 2 and to page 2, place 3. Behind a sequence's last token, a page holds numbers of whoever had it before: **they must not count**.
 #
 # **Your task.** `attend(q, k, v, keys, values, tables, lengths)`, for one new token of each of B sequences.
-# * `q`, `k`, `v`: float32, (B, heads, d). `keys`, `values`: the pools, float32, (pages, page, heads, d). `tables`: int64 (B, most), −1 behind a sequence's last page. `lengths`: int64 (B,), tokens that are in the pages already; the page for the new one is in the table.
+# * `q`, `k`, `v`: float32, (B, heads, d). `keys`, `values`: the pools, float32, (pages, page, heads, d). `tables`: int64 (B, most), −1 behind a sequence's last page. `lengths`: int64 (B,), tokens that are in the pages already; the page for the new one is in the table. All are on one device.
 # * Write `k` and `v` into the pools, and change nothing else there.
 # * Return softmax(q · kᵀ / √d) · v over the lengths[b] + 1 tokens of each sequence, float32, (B, heads, d).
 # * Matrix products do work for pages of the tables only, not for the whole pool: at most 4 · B · heads · d · most · page floating-point operations.
@@ -882,7 +882,7 @@ def attend(q, k, v, keys, values, tables, lengths):
     keys[where], values[where] = k, v
     mine, theirs = (pool[tables].flatten(1, 2).transpose(1, 2) for pool in (keys, values))  # B, heads, places, d
     scores = (q[:, :, None] @ mine.transpose(2, 3)) * d**-0.5
-    later = torch.arange(mine.shape[2]) > lengths[:, None]
+    later = torch.arange(mine.shape[2], device=q.device) > lengths[:, None]
     weights = scores.masked_fill(later[:, None, None], float("-inf")).softmax(-1)
     return (weights @ theirs)[:, :, 0]
     ### END SOLUTION
@@ -896,7 +896,7 @@ def judge_attend(lengths, heads, d, page, spare):
     """Random tables, pools full of old numbers."""
     counts = [length // page + 1 for length in lengths]
     order = check.rng.uniform(sum(counts) + spare).argsort().tolist()
-    tables = torch.full((len(lengths), max(counts) + 1), -1)
+    tables = torch.full((len(lengths), max(counts) + 1), -1, device=device.DEVICE)
     for row, count in zip(tables, counts, strict=True):
         row[:count] = torch.tensor([order.pop() for _ in range(count)])
     pools = [30 * check.rng.normal(sum(counts) + spare, page, heads, d) for _ in range(2)]
@@ -910,7 +910,7 @@ def judge_attend(lengths, heads, d, page, spare):
         weights = torch.einsum("hd,thd->ht", q[b], mine).div(math.sqrt(d)).softmax(-1)
         want[b] = torch.einsum("ht,thd->hd", weights, theirs)
     inside = check.inout(pools[0]), check.inout(pools[1])
-    got = attend(q, k, v, *inside, tables, torch.tensor(lengths))
+    got = attend(q, k, v, *inside, tables, torch.tensor(lengths, device=device.DEVICE))
     case = f"lengths {lengths}, pages of {page}"
     check.close(got, want, rtol=1e-4, name=f"attend, {case}")
     for name, pool, wanted_pool in zip(("keys", "values"), pools, after, strict=True):
@@ -920,13 +920,14 @@ def judge_attend(lengths, heads, d, page, spare):
 def work(lengths, heads, d, page, pages):
     """Floating-point operations of attend, counted: its products may not touch the whole pool."""
     most = max(lengths) // page + 1
-    tables = torch.arange(len(lengths) * most).reshape(len(lengths), most)
+    tables = torch.arange(len(lengths) * most, device=device.DEVICE).reshape(len(lengths), most)
     pools = [check.rng.normal(pages, page, heads, d) for _ in range(2)]
     q, k, v = (check.rng.normal(len(lengths), heads, d) for _ in range(3))
     least = 4 * heads * d * sum(length + 1 for length in lengths)
     bounds = least, 4 * len(lengths) * heads * d * most * page
     held = check.inout(pools[0]), check.inout(pools[1])
-    check.cost(attend, q, k, v, *held, tables, torch.tensor(lengths), flops=bounds)
+    given = tables, torch.tensor(lengths, device=device.DEVICE)
+    check.cost(attend, q, k, v, *held, *given, flops=bounds)
 
 
 judge_attend([6, 3], heads=2, d=8, page=4, spare=2)

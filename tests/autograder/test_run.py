@@ -67,6 +67,15 @@ def test_cells_find_the_assets_beside_the_master(tmp_path: Path, monkeypatch: py
     assert report.cell_errors == {}
 
 
+def test_demonstrations_run_when_asked_for_and_may_import_what_is_withheld(tmp_path: Path) -> None:
+    text = TINY.replace('tags=["setup"]', 'tags=["setup"] withhold=["lablib.data.austen"]')
+    text += '\n# %% look_text\nimport lablib.data.austen\n\n# %% tags=["raises-exception"]\n1 / 0\n'
+    lab = master.load(write_lab(tmp_path, text=text, wrong={}))
+    assert run_in_subprocess(lab, variants=False).cell_errors == {}
+    errors = run_in_subprocess(lab, variants=False, prose=True).cell_errors
+    assert list(errors) == ["look_double"] and "division by zero" in errors["look_double"]
+
+
 def test_answers_cannot_import_what_is_withheld_and_tests_can(tmp_path: Path) -> None:
     text = TINY.replace('tags=["setup"]', 'tags=["setup"] withhold=["lablib.data.austen"]')
     text = text.replace(
