@@ -14,13 +14,13 @@
 #
 # | | |
 # |---|---|
-# | Time | about 11 hours: core 10¾ h, stretch ¾ h (the diagnosis in 6) |
+# | Time | about 11½ hours: core 10¾ h, stretch ¾ h (the diagnosis in 6) |
 # | Needs | lab00, or: you know what strides and a view are. Section 5 trains with PyTorch |
 # | Machine | any, no GPU needed. The check of digits takes about 5 s, everything else less |
 # | Grading | about 8 core-seconds, because it trains your networks again |
 # | Points | 100 |
 
-# %% setup tags=["setup"] withhold=["lablib.data.mnist", "lablib/data/mnist_5k.npz"]
+# %% setup tags=["setup"] withhold=["lablib.data.mnist", "lablib/data/mnist_5k.npz", "lablib.kernels.conv2d", "lablib.kernels.conv3d", "lablib.kernels.conv_shapes"]
 import lablib
 
 lablib.require("0.1")
@@ -153,7 +153,7 @@ viz.traffic_bars([
 #
 # **Your task.** `conv2d_product(x, w, stride, padding, dilation)` returns what `F.conv2d` would, without calling it (nor `F.unfold`).
 # * `x`: (B, C, H, W), `w`: (O, C, kh, kw), float32, contiguous. The rest are pairs of ints; padding is with zeros. Result: (B, O, H', W').
-# * **One** matrix product for the whole batch (`@`, `einsum`, `torch.bmm` and the like), of exactly 2 · B · O · H' · W' · C · kh · kw FLOPs: a multiplication and an addition are two.
+# * **One** matrix product for the whole batch (`@`, `torch.bmm` and the like; `einsum` and `tensordot` make the copy themselves, so give them the view of the windows and no copy), of exactly 2 · B · O · H' · W' · C · kh · kw FLOPs: a multiplication and an addition are two.
 # * The windows are copied **once**. At no time does it hold more than the padded image, one copy of the windows and the result.
 #
 # You may use `windows` of above if it works, or write it again.
@@ -236,7 +236,7 @@ viz.receptive_field([conv3, pool, conv3, pool, conv3], (6, 16, 16))
 # * `conv3d_cost(shape, channels_out, kernel, stride, padding)` returns `(parameters, flops)` of a 3D convolution without bias. `shape` is the input's (B, C, T, H, W); the others are triples for time, height, width.
 # * `split_width(channels_in, channels_out, t, d)` returns the largest M for which (2+1)D has no more weights than 3D.
 #
-# Work with the numbers: shapes may be larger than any machine could hold.
+# Work with the numbers: shapes may be larger than any machine could hold. (In grading your cells find no `lablib.kernels.conv2d` or `conv3d`.)
 #
 # <details><summary>Hint 1: how many places</summary>The formula of section 1 with dilation 1, after padding has made each axis longer by twice the padding.</details>
 # <details><summary>Hint 2: FLOPs</summary>Every weight is used once for every place of the result and every clip, and one use is two operations.</details>
@@ -286,7 +286,7 @@ check.equal(conv3d_cost((5, 1, n, n, n), 1, (3, 3, 3), (1, 1, 1), (1, 1, 1)), ex
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now build the pair, and let it do no more work than it must. Where the layer also skips places, *which* of the two does the skipping decides the cost, though not the result.
+# Now build the pair, and let it do no more work than it must. Where the layer also skips places in space, *which* of the two does it decides the cost, though not the result. (Frames are another matter: see hint 2.)
 #
 # **Your task.** `conv2plus1d(x, spatial, temporal, stride)` applies first the filters in space, then those in time.
 # * `x`: (B, C, T, H, W); `spatial`: (M, C, d, d); `temporal`: (O, M, t). float32; d and t are odd, and padding is half a kernel (d // 2, t // 2).

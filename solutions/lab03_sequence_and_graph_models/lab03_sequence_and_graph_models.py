@@ -368,8 +368,8 @@ for _ in range(6):
 # %% [markdown]
 # ## 3 · Bits per character
 #
-# Is the small model any good? A language model gives each next character a probability p, and an ideal code spends −log₂ p **bits** on it. Fewer bits, better model. Whoever knows nothing pays log₂ 72 = 6.2 bits for each
-# of our 72 characters. Before one praises a network, one should know what *counting* reaches.
+# Is the small model any good? A language model gives each next character a probability p, and an ideal code spends −log₂ p **bits** on it. Fewer bits, better model. Whoever knows nothing pays log₂ 72 = 6.2 bits a
+# character, for our text has 72 different ones. Before one praises a network, one should know what *counting* reaches.
 #
 # An **n-gram** model counts which characters followed the last n − 1. Long contexts tell more, but most are new: then fall back to shorter ones. Witten and Bell mix them by one rule. Of a context, let `total` be
 # how often it was seen with a character after it, `hits` how often with *this* character, `kinds` how many different characters came. Then
@@ -430,7 +430,7 @@ def ngram_bits(train, test, order, size):
 text = austen()
 by_order = {order: ngram_bits(text.train, text.test, order, len(VOCABULARY)) for order in (1, 2, 4, 6)}
 rows = [{"name": f"{order}-gram", "value": bits.mean().item()} for order, bits in by_order.items()]
-viz.compare_bars(rows, "bit", title="Bits for a character of a novel that was not counted")
+viz.compare_bars(rows, "bit", title="Bits for a character of text that was not counted")
 
 
 # %% test_ngram_bits tags=["test", "core"] points=10 hours=1.5 covers=["transformers", "lo3"]
@@ -655,7 +655,7 @@ for nnz, N, d, nodes in [(200, 13, 7, 9), (31, 40, 1, 50)]:
 #  columns  0  1 │ 0  1  2 │ 1  2
 # ```
 #
-# On an H200, `lablib`'s SpMM takes 0.335 ms for 131,072 nodes, 4 million entries and 128 float32 features (cuSPARSE 0.442 ms; docs/kernels.md). The gathered rows are 2.05 GB: more than its memory can deliver in that
+# On an H200, `lablib`'s SpMM takes 0.336 ms for 131,072 nodes, 4 million entries and 128 float32 features (cuSPARSE 0.447 ms; docs/kernels.md). The gathered rows are 2.05 GB: more than its memory can deliver in that
 # time (1.6 GB). Some of them come from the L2 cache, since each row is wanted about 30 times.
 #
 # **Your task.** Write the kernel of a whole GCN aggregation, ReLU included: `gcn_aggregate(offsets, columns, scale, x)` returns y, (M, d), where
@@ -837,7 +837,7 @@ bytes_ratio = both["scatter_bytes"] / both["spmm_bytes"]
 print(f"{times['gather and scatter'] / times['SpMM']:.1f} × the time, {bytes_ratio:.1f} × the bytes")
 
 # %% [markdown]
-# The rows of x are gathered again and again, and most come from a cache. A message is written once and read back once, and until then much else has passed through the cache. On a GPU a third reason joins in: several messages
+# The rows of x are gathered again and again, and most come from a cache. Each message is written twice and read back twice (gather, scale, scatter), and each time much else has passed through the cache. On a GPU a third reason joins in: several messages
 # reach one sum, so programs that scatter must take turns (atomic additions), in an order that changes from run to run, and with it the last bits. A program that owns its row adds in one order.
 
 
@@ -991,9 +991,9 @@ judge_samples([9, 0], B=2, f=8)
 # Does hearing neighbours help? In a **stochastic block model** a graph is drawn at random: two nodes of one class are neighbours with probability 0.05, of different classes with 0.004. Here 1000 nodes have 4 classes and 64
 # features that tell the class only faintly; the classes of 100 nodes are known. A network that looks at each node alone (an MLP, or a linear layer) has only the features.
 #
-# A two-layer GCN computes P · ReLU(P X W₁) W₂. In Â's place we take P here, the plain mean over a node and its neighbours. It needs both sparse products in **every** step of training, forward and backward. Leave the ReLU out, and the brackets move:
-# P (P X W₁) W₂ = (P P X) · W. The sparse part has no weights in it, so **it can be computed once**, before training; what remains is a linear layer. (Wu and others call it *simplified* graph convolution.) 200 steps with
-# two products each, forward and again backward, become two.
+# A two-layer GCN computes P · ReLU(P X W₁) W₂. In Â's place we take P here, the plain mean over a node and its neighbours. P X has no weights in it and can be computed once. The second sparse product cannot: what it is given
+# changes with W₁, so it runs in **every** step of training, forward and backward. Leave the ReLU out, and the brackets move: P (P X W₁) W₂ = (P P X) · W. Now the whole sparse part has no weights in it, so **it can be computed once**,
+# before training; what remains is a linear layer. (Wu and others call it *simplified* graph convolution.) 100 steps with a sparse product forward and another backward become two products in all.
 #
 # **Your task.** `train_nodes(propagate, x, y, known)` returns `(weights, bias)`: float32, (features, classes) and (classes,). The check computes `propagate(propagate(x)) @ weights + bias`, and the largest of a row is the node's class.
 # * `propagate(h)` gives P h, for h of shape (nodes, any). You may call it **at most twice**, with at most 2 · features columns in all: it stands for a product that keeps many GPUs busy.

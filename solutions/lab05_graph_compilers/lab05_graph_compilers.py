@@ -16,7 +16,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about 12 hours: core 9½ h, stretch 2½ h (exercise 7, with the diagnosis) |
+# | Time | about 12 hours: core 9¾ h, stretch 2 h (exercise 7, with the diagnosis) |
 # | Needs | lab01's section on capture, or: you know that a program can be written down as a list of calls |
 # | Machine | any, no GPU needed. No cell takes more than 5 s, but for the last one (about 10 s) |
 # | Grading | about 3 core-seconds a hand-in |
@@ -117,7 +117,7 @@ print(f"{len(graph['nodes'])} nodes, {total:,} bytes:", ", ".join(f"{k} {v / tot
 #
 # **Your task.** The walk `infer(graph)` is given: it returns `(shape, dtype)` for every name. Write what it asks of one node at a time. Shapes are tuples of ints.
 # * `broadcast(name, shapes)`: the shape to which one or more shapes stretch.
-# * `dtype_of(node, dtypes)`: `bool` for `eq ge gt le lt`; the attribute `dtype` where the node has one; for other pointwise operations the inputs' dtypes promoted, two at a time, by `torch.promote_types`; for the rest the first input's.
+# * `dtype_of(node, dtypes)`: `bool` for `eq ge gt le lt`; the attribute `dtype` where the node has one; for other pointwise operations the inputs' dtypes promoted, two at a time, by `torch.promote_types` (a number in `other` is left out of account); for the rest the first input's.
 # * `shape_of(node, shapes)`, whose easy rows are there already. These are yours:
 #
 # | op | inputs | attributes | result |
@@ -129,7 +129,9 @@ print(f"{len(graph['nodes'])} nodes, {total:,} bytes:", ", ".join(f"{k} {v / tot
 # | `mean` `sum` | one | `dim` (list), `keepdim` | without those axes, or with 1 there |
 # | `cat` | several | `dim` | sizes add up along `dim` |
 # | `slice` | one | `dim`, `start`, `end`, `step` | 0 ≤ start ≤ end ≤ size; rounded up where `step` does not divide |
-# | all others | first is x | | as x |
+# | norms, `softmax`, `triu` and the like | first is x | | as x |
+#
+# (`conv3d`, pooling and upsampling change shapes too. They do not come up in this exercise, nor do graphs that have them.)
 #
 # A `dim` may be negative: −1 is the last axis. Sizes may be larger than any machine could hold, so work with numbers, not with tensors. Shapes that do not fit (broadcasting; the inner sizes of `matmul` and `linear`) raise a `ValueError` that names the node.
 #

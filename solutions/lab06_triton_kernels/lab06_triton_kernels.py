@@ -23,7 +23,7 @@
 # **In every exercise** the kernels do the work: torch may allocate and view, nothing else (a `.float()` in a launcher is a trip to memory too). Arguments stay as they
 # were. No kernel touches anything outside its tensors. "Row-major" means contiguous, unless the text says otherwise.
 
-# %% setup tags=["setup"]
+# %% setup tags=["setup"] withhold=["lablib.gpu.cache", "lablib.kernels.schedule"]
 import lablib
 
 lablib.require("0.1")
@@ -35,7 +35,6 @@ import triton
 import triton.language as tl
 
 from lablib import check, viz
-from lablib.gpu.cache import matmul_l2
 from lablib.gpu.compile import compile_stages
 from lablib.gpu.occupancy import occupancy
 from lablib.gpu.specs import gpu
@@ -288,7 +287,7 @@ viz.traffic_bars(
 # **Your task.** `linear(x, w)` returns x · wᵀ.
 # * `x`: (M, K), `w`: (N, K), float16, row-major. The result is (M, N), float16. Sums run in **float32** and are rounded once.
 # * One kernel, one program a tile, `tl.program_id(0)` down the rows of y and `tl.program_id(1)` across. Bytes loaded are the formula above, exactly.
-# * M, N and K need not divide by the blocks. The blocks are the caller's: 32 unless told otherwise.
+# * M, N and K need not be multiples of the blocks. The blocks are the caller's: 32 unless told otherwise.
 #
 # You need `tl.zeros` and `tl.dot(a, b, acc)`, which adds the product of two tiles to `acc` on the matrix units. (`num_stages` in the launcher says how many tiles are
 # under way from memory at once; exercise 7 returns to it.)
@@ -387,7 +386,7 @@ viz.tile_order({"row-major": row_major, "groups of 4 rows": grouped}, grid=(8, 8
 # **Your task.** `grouped_tile(pid, tiles_m, tiles_n, GROUP_M)` is a device function, to be called from kernels. It says which tile (row, column) of y program `pid` computes.
 # * Rows of tiles are taken in groups of `GROUP_M`, from the top. The last group may have fewer rows.
 # * Inside a group, `pid` runs **down** the rows first, then one column to the right.
-# * `pid` may be one id or a block of ids, so use `//`, `%` and `tl.minimum`.
+# * `pid` may be one id or a block of ids, so use `//`, `%` and `tl.minimum`. (In grading there is no `lablib.kernels.schedule`: the order is yours.)
 #
 # The launcher below is given: it asks your function for every `pid`.
 #
@@ -455,7 +454,7 @@ for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4), (1
 # All its programs step along K together, so tiles that two of them share are loaded from memory once. K is long: nothing survives in the L2 until the next wave.
 #
 # **Your task.** `predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M)` returns the number of tiles of x and W that come from memory over the whole product, an int.
-# Assume that `GROUP_M` divides `tiles_m` and `in_flight`, and that waves fill groups exactly.
+# Assume that `GROUP_M` divides `tiles_m` and `in_flight`, and that waves fill groups exactly. (In grading there is no `lablib.gpu.cache`, which plays the loads one by one.)
 #
 # <details><summary>Hint 1: one wave, one step</summary>
 #
@@ -480,6 +479,8 @@ def predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M):
 
 
 # %% test_predict_l2_tiles tags=["test", "core"] points=5 hours=0.5 covers=["commodity_hardware", "lo3"]
+from lablib.gpu.cache import matmul_l2
+
 check.equal(predict_l2_tiles(8, 12, 3, 8, 4), 216, name="predict_l2_tiles(8, 12, 3, 8, 4)")
 ### BEGIN HIDDEN TESTS
 shapes = [(16, 16, 16, 4), (16, 16, 16, 1), (8, 32, 32, 8), (24, 12, 36, 6)]
@@ -506,6 +507,8 @@ predicted = check.lock("tiles from memory, groups of 2 rows over groups of 8", p
 # compiler says what one program takes (with four stages, as `benchmarks/lab06.py` runs it). The cell takes about 5 s: it plays eight million tile loads.
 
 # %% look_l2
+from lablib.gpu.cache import matmul_l2
+
 x, w = (torch.empty(8192, 16384, dtype=torch.float16, device="meta") for _ in range(2))
 code = compile_stages(matmul, x, w.T, 128, 128, 64, 8, 4, targets=["sm_90"])[0]
 fit = occupancy(h200, code.registers, code.shared_bytes, code.num_warps)
@@ -879,7 +882,7 @@ for counter in table["A"]:
 #
 # **Your task.** `diagnose(c)` takes such a dict and returns one of
 # * `"reloads"`: elements are loaded more often than they need be;
-# * `"strided"`: more than twice the bytes are moved than loaded, because most of each sector is not used;
+# * `"strided"`: the sectors moved have more than twice the bytes that were loaded, because most of each is not used;
 # * `"idle lanes"`: more than half the lanes are masked off;
 # * `"healthy"`: none of these. Rows that start in the middle of a sector are healthy: they cost one sector more each, not eight times as many.
 #
@@ -934,8 +937,8 @@ for dtype in (torch.float16, torch.float32, torch.float64):
 # %% [markdown]
 # ## Measure and explain
 #
-# The counters are exact, but they are not seconds. Here are seconds. With a GPU the cell measures yours; without one it shows an H200's, as recorded. (Four trips
-# in place of two explain half of the first bar. For the rest: PyTorch's two kernels together move 1.7 TB/s, where a copy on that GPU moves 4.2.)
+# The counters are exact, but they are not seconds. Here are seconds. With a GPU the cell measures yours; without one it shows an H200's, as recorded. (The first
+# bar is 4.7 × the last. Four trips in place of two explain a factor of 2. For the rest: PyTorch's two kernels together move 1.7 TB/s, where a copy on that GPU moves 4.2.)
 
 # %% look_seconds
 import json

@@ -823,7 +823,7 @@ for S, D, room in rooms:
 # ### Predict
 #
 # A causal mask hides nearly half of the scores. How much shorter will causal attention take than full attention, on an H200? Your formula knows one answer: the loads at blocks of 128 × 128 (and the products, block for block,
-# are in the same ratio). The cell locks it before you see a clock. (To start over, delete `predictions.json` beside this notebook.) Before you run it: do you expect 2?
+# nearly so: 1.94). The cell locks it before you see a clock. (To start over, delete `predictions.json` beside this notebook.) Before you run it: do you expect 2?
 
 # %% lock_prediction
 loads = {causal: attention_loads(64, 4096, 128, 128, 128, causal) for causal in (False, True)}
@@ -992,15 +992,15 @@ for service, H, S, causal in [
 
 # %% explain_blocks [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["transformers", "commodity_hardware", "lo2", "lo3"]
 # ### BEGIN SOLUTION
-# 1. Blocks and bytes say 1.91 ×; the four kernels reach 1.59 to 1.85. What a program does besides its walk is the same with half the steps: it loads queries, waits for the first keys, stores o at the end. Blocks on the diagonal need a comparison and a
-#    selection for each score. And programs are of unequal length, 1 to 32 steps, so that some SMs idle at the end. With 16384 positions the walk is four times as long: lablib's causal rate rises from 599 to 691 TFLOP/s.
+# 1. Blocks and bytes say 1.91 ×; the four kernels reach 1.56 to 1.84. What a program does besides its walk is the same with half the steps: it loads queries, waits for the first keys, stores o at the end. Blocks on the diagonal need a comparison and a
+#    selection for each score. And programs are of unequal length, 1 to 32 steps, so that some SMs idle at the end. With 16384 positions the walk is four times as long: lablib's causal rate rises from 600 to 695 TFLOP/s.
 # 2. 256 operations take 0.26 ps at 989 TFLOP/s, writing and reading 2 bytes each 0.83 ps at 4.8 TB/s. Equal when 2 · D / 989e12 = 4 / 4.8e12, D = 412. (Two kernels each recompute, but each would also read P: the bound for both together is 2 · 2 · D operations against 6 bytes, D = 309. And P would have to fit in memory.)
 # 3. With one query a key that is loaded meets one row: no block of queries, no reuse, memory alone bounds it. Grouped queries help: G rows share each loaded key. A window bounds what is loaded. The merge helps most: one row's keys are split over many SMs, whose parts are merged. The causal mask hides nothing from the last query. There is no backward pass.
 # ### END SOLUTION
 
 # %% rubric_explain_blocks [markdown] tags=["rubric"]
 # **10 points.**
-# * 4: 1 for each of two causes (work per program that does not shrink: prologue, epilogue, first loads; masking on the diagonal; programs of unequal length, SMs idle at the end; blocks on the diagonal half used, where the student sees that the prediction has these already); 2 for a printed number that supports one (the rates at 4096 and 16384 positions, or the range 1.59 to 1.85).
+# * 4: 1 for each of two causes (work per program that does not shrink: prologue, epilogue, first loads; masking on the diagonal; programs of unequal length, SMs idle at the end; blocks on the diagonal half used, where the student sees that the prediction has these already); 2 for a printed number that supports one (the rates at 4096 and 16384 positions, or the range 1.56 to 1.84).
 # * 3: 2 for about 0.26 against 0.83 ps, or the same as rates; 1 for D of about 412 (309 where both kernels' recomputation and three trips are counted).
 # * 3: 1 for no reuse by blocks of queries, hence memory-bound; 1 for the merge over parts that many SMs work on; 1 for grouped queries or the window, with what it saves.
 # * A list of causes without a reason for any earns at most 1 in its part.

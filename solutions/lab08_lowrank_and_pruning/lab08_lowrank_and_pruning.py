@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lab 08 · Low rank and pruning
 #
-# Set half of the weights of a 28672 × 8192 matrix to zero, store only what is left, and one row of numbers times that matrix takes 0.089 ms on an H200, where the full matrix takes 0.113. That is 1.27 times as fast, for half of the
+# Set half of the weights of a 28672 × 8192 matrix to zero, store only what is left, and one row of numbers times that matrix takes 0.090 ms on an H200, where the full matrix takes 0.119. That is 1.32 times as fast, for half of the
 # weights. Give the same kernel 8192 rows, and weights of 8192 × 8192: it takes 3.6 ms, where the full matrix takes 1.4. The zeros are as many, the kernel is the same, and now it is **slower**. (All four times stand in `assets/h200.json`.)
 #
 # So a compressed model is not a faster model. Compression changes how many numbers are stored, how many are read, how many are multiplied, and how good the answers are. These are four different
@@ -753,7 +753,7 @@ for graph in [residual_graph(), sums, *chances]:
 # * `graph` as above. `state`: tensors by key, such as `"stem.weight"`, `"norm.running_mean"`. A linear or conv layer has `weight` and perhaps `bias`, a norm `weight`, `bias`, and perhaps `running_mean`, `running_var` and `num_batches_tracked` (a single number).
 # * `groups`: what `coupled` returns. `keep`: for some of the first layers of groups, the list of channels that stay, in order. All other channels stay.
 # * After a `flatten`, channel c of an image with P places is the P features c · P to c · P + P − 1.
-# * The smaller network computes what the large one does when the removed channels are set to zero wherever they pass: behind their layer, and again behind every norm and ReLU.
+# * The smaller network computes what the large one does when the removed channels are set to zero wherever they pass: behind their layer, and again behind every norm and ReLU. (No `layernorm` stands behind a group that is cut: its mean would be another.)
 #
 # <details><summary>Hint 1: which channels does a node see?</summary>Walk back from its first input, through everything that is no layer, to the layer that made them; <code>groups</code> knows the rest.</details>
 # <details><summary>Hint 2: three cases</summary>A layer cuts rows by its own group, and columns by its input's. A norm cuts all its vectors by its input's. Nothing else has numbers.</details>
@@ -1047,7 +1047,7 @@ for name, model, x in [("ViT", vit, images.train_x[:100]), ("GPT", gpt, train_te
 # **Your task.** `sparse_linear(x, values, places, bias)` returns x · Wᵀ + bias, where `pack` made `values` and `places` of W.
 # * `x`: (M, K), float16, **any row stride**, unit column stride. `values`: (N, K / 2), float16, `places`: (N, K / 8), uint8, `bias`: (N,), float16, contiguous. The result is (M, N), float16, contiguous.
 # * One kernel. `tl.program_id(0)` goes along the columns of y, `tl.program_id(1)` along its rows. Sums run in **float32**, the bias is added there, and one rounding comes last.
-# * M, N need not divide by the blocks, nor K by `BLOCK_K`, which is a multiple of 64. No element outside the arrays is touched.
+# * M and N need not be multiples of their blocks, nor K of `BLOCK_K`, which is itself a multiple of 64. No element outside the arrays is touched.
 # * Bytes loaded, exactly: N · (K + K / 8 + 2) for each row of tiles (values, places, bias), and 2 · M · K for each column of tiles.
 #
 # The launcher is given. New in Triton: `tl.interleave(a, b)` weaves two tensors along their last axis, a₀ b₀ a₁ b₁ …; `tl.split` takes a tensor whose last axis is 2 apart; `t[:, :, None]` gives an axis, `tl.reshape` joins axes, `tl.trans` transposes.
@@ -1442,14 +1442,14 @@ viz.compare_bars(
 
 # %% [markdown]
 # **Explain** (in at most 250 words, in the cell below).
-# 1. One row: the bound says 1.78 ×, the clock 1.27 ×. Compare the rates in TB/s of dense and 2:4 with the datasheet's 4.8. Which of the two kernels waits for memory? What does the other one do with each word that it has loaded, that the dense kernel has no need to do?
+# 1. One row: the bound says 1.78 ×, the clock 1.32 ×. Compare the rates in TB/s of dense and 2:4 with the datasheet's 4.8. Which of the two kernels waits for memory? What does the other one do with each word that it has loaded, that the dense kernel has no need to do?
 # 2. 8192 rows: why does reading fewer weight bytes gain nothing here? Say how long the weights alone take to read, and the arithmetic. Why is the 2:4 kernel slower, and cuSPARSELt faster, than dense?
 # 3. You are to serve two models: the GPT to one user, token by token, and the ViT to a queue of 256 images at a time. For each, choose **one** method of this lab (low rank, single weights, channels, 2:4, LoRA) and say why: which count does it lower, is that the count that the machine waits for, and what does it cost in quality, with a number from your notebook.
 
 # %% explain_counts [markdown] tags=["manual", "core"] points=10 hours=0.75 covers=["low_rank", "pruning", "lo3", "lo4"]
 # ### BEGIN SOLUTION
-# 1. Dense moves 4.17 TB/s, 87% of the datasheet's: it waits for memory. 2:4 moves 2.98 TB/s, 62%: it does not. Each word of two values must be expanded in registers, by places: shifts, masks and selects for every word before the tensor cores can have it. So 16/9 of the bytes turn into 1.27 of the time.
-# 2. The weights are 134 MB, 0.03 ms at 4.8 TB/s; the arithmetic is 1.1 · 10¹² operations, 1.1 ms at 989 TFLOP/s. Bytes of weights are 3% of the time, so saving half of them is nothing. Our kernel multiplies all zeros, as many operations as dense, and expands every tile again for each tile of rows: 302 against 773
+# 1. Dense moves 3.94 TB/s, 82% of the datasheet's: it waits for memory. 2:4 moves 2.93 TB/s, 61%: it does not. Each word of two values must be expanded in registers, by places: shifts, masks and selects for every word before the tensor cores can have it. So a bound of 1.78 × becomes 1.32 × in time.
+# 2. The weights are 134 MB, 0.03 ms at 4.8 TB/s; the arithmetic is 1.1 · 10¹² operations, 1.1 ms at 989 TFLOP/s. Bytes of weights are 3% of the time, so saving half of them is nothing. Our kernel multiplies all zeros, as many operations as dense, and expands every tile again for each tile of rows: 302 against 781
 #    TFLOP/s. cuSPARSELt's instruction skips the zeros in the tensor core, half of the operations at most: 1.39 × as fast as dense.
 # 3. GPT, one token at a time: every weight is read for one row, so bytes of weights are the time. 2:4 lowers just these to 9/16. (Low rank or fewer hidden channels in the MLPs do, too.) In bits per character it costs what the table of section 5 says (their own two numbers).
 #    ViT, 256 images: the products are large, so arithmetic (and activations) count. 2:4 without the instruction gains nothing there, single weights even less. Low rank does fewer operations on every machine, by two dense products: activation-aware, rank 16 holds 35% of those weights and loses nothing: 97.7% of images right, 97.5% before.
@@ -1457,7 +1457,7 @@ viz.compare_bars(
 
 # %% rubric_explain_counts [markdown] tags=["rubric"]
 # **10 points.**
-# * 3: the rates (about 4.2 and 3.0 TB/s, or 87% and 62%; 1); dense waits for memory, 2:4 for instructions (1) that expand values by their places in registers (1).
+# * 3: the rates (about 3.9 and 2.9 TB/s, or 82% and 61%; 1); dense waits for memory, 2:4 for instructions (1) that expand values by their places in registers (1).
 # * 4: weights about 0.03 ms, arithmetic about 1.1 ms (1), so weight bytes are not what takes the time (1); the kernel multiplies the zeros and expands for each tile on top (1); the sparse tensor-core instruction skips zeros (1).
 # * 3: for the GPT a method that lowers bytes of weights, with that reason (1); for the ViT one that lowers operations of dense products (low rank, channels), with that reason (1); for both a number of quality from the notebook (1). Single weights for either earn nothing unless a kernel that uses them is named.
 

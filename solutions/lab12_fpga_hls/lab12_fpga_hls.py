@@ -832,7 +832,7 @@ def judge_network(layers, x):
     (run,) = measure([(design, (x,), {})])
     same(run.results["y"], integer_model(layers, x), name="the logits")
     assert run.cycles.max() <= 3000, f"an image takes {run.cycles.max()} cycles, expected at most 3000."
-    assert set(run.ii.values()) == {1}, f"its pipelined loops have II {run.ii}, expected 1 in each."
+    assert set(run.ii.values()) <= {1}, f"its pipelined loops have II {run.ii}, expected 1 in each."
     return design
 
 
@@ -1013,7 +1013,7 @@ judge_dot(13, pauses=0.5)
 # To find them from the lowest bit up: an even number has digit 0. An odd number has 1 or −1, whichever leaves a multiple of 4. Take the digit off, halve, go on.
 #
 # **Your task.** `shift_add_cpp(weights)` returns the whole C++ text of `void product(const ap_int<8> x[COLUMNS], int y[ROWS])`, y = W x, for these weights.
-# * `weights`: numpy int64, shape (ROWS, COLUMNS), from −128 to 127. The sizes in the signature are numbers. Each row has at least one weight that is not 0.
+# * `weights`: numpy int64, shape (ROWS, COLUMNS), from −128 to 127. The sizes in the signature are numbers. Each row has at least one weight above 0.
 # * The results are exact. `x` and `y` are partitioned completely, and nothing loops at run time: the schedule has one block.
 # * In the circuit are additions, subtractions and shifts by constants, and nothing else: no product, not even by a constant, and no table. There are at most as many additions and subtractions as canonical signed digits need: the number of digits other than 0 in all weights, less one a row.
 #
@@ -1093,7 +1093,7 @@ def judge_shift_add(weights):
 judge_shift_add(np.array([[7, 0, -3], [119, -128, 1]]))
 ### BEGIN HIDDEN TESTS
 weights = integers(-128, 128, 3, 7)
-weights[0, 2], weights[1, :4] = 0, (127, -128, 91, -1)
+weights[0, 2], weights[1, :4], weights[:, 6] = 0, (127, -128, 91, -1), np.abs(weights[:, 6]) % 127 + 1
 judge_shift_add(weights)
 ### END HIDDEN TESTS
 

@@ -59,7 +59,7 @@ torch.set_num_threads(1)  # ranks are threads: each gets one core
 viz.ring_packets(4)
 
 # %% [markdown]
-# n − 1 steps add, n − 1 steps pass the sums on, and each step sends N / n bytes. So each rank sends **2 (n − 1) / n · N** bytes: less than 2N, however many ranks there are. No all-reduce sends less (Patarasuk and Yuan, 2009).
+# n − 1 steps add, n − 1 steps pass the sums on, and each step sends N / n bytes. So each rank sends **2 (n − 1) / n · N** bytes: less than 2N, however many ranks there are. No all-reduce between ranks alone sends less (Patarasuk and Yuan, 2009): for each number, n − 1 messages must bring the other parts to whoever has the sum first, and n − 1 more must tell the others. That is 2 (n − 1) · N in all, for n ranks. (Switches that add by themselves, as NVLink's and InfiniBand's can, need only N from each.)
 #
 # By hand, for n = 2 with tensors (1, 2) and (10, 20): rank 0 sends its chunk 0, a 1, and receives 20 for chunk 1: it has (1, 22). Rank 1 has (11, 20). Each passes on what is complete: both have (11, 22).
 #
@@ -1302,7 +1302,7 @@ for counter in ("busy_s", "wait_s", "first_row"):
 # * `"straggler"`: one rank takes half as long again as the others, and all wait for it;
 # * `"healthy"`: none of these. Ranks may differ by a tenth in their time.
 #
-# A run has at most one fault. In the hidden cases there are 4 to 64 ranks, and other sizes.
+# A run has at most one fault. In the hidden cases there are 4 to 64 ranks, other sizes, other times and other rows.
 #
 # <details><summary>Hint 1: what should it be?</summary>Write down what a healthy run of n ranks keeps and sends, as multiples of N.</details>
 # <details><summary>Hint 2: the two numbers</summary>3 N / n kept, 3 (n − 1) / n · N sent.</details>
@@ -1334,6 +1334,10 @@ for ranks in (4, 16, 64):
         nbytes = ranks * check.rng.choice(1000, 9000)
         for jitter in (0.0, 0.1):
             seen = counters(ranks, nbytes, fault, jitter)
+            pace, start = check.rng.choice(2, 9), check.rng.choice(1, 1000)
+            for times in ("busy_s", "wait_s"):
+                seen[times] = [round(pace * s, 2) for s in seen[times]]
+            seen["first_row"] = [start + row for row in seen["first_row"]]
             check.equal(diagnose(seen), fault, name=f"the diagnosis of {ranks} ranks")
 ### END HIDDEN TESTS
 
@@ -1387,6 +1391,6 @@ record("lab15_parallel_training", {
 # * Li et al.: *PyTorch Distributed: experiences on accelerating data parallel training*, arXiv:2006.15704, 2020. Buckets and overlap.
 # * Rajbhandari et al.: *ZeRO: memory optimizations toward training trillion parameter models*, arXiv:1910.02054, 2019; Zhao et al.: *PyTorch FSDP*, arXiv:2304.11277, 2023.
 # * Shoeybi et al.: *Megatron-LM*, arXiv:1909.08053, 2019. Column and row cuts, f and g. Narayanan et al.: *Efficient large-scale language model training on GPU clusters using Megatron-LM*, arXiv:2104.04473, 2021: interleaved 1F1B, and all three together.
-# * Huang et al.: *GPipe*, arXiv:1811.06965, 2018. Narayanan et al.: *PipeDream*, arXiv:1806.03377, 2018. Schedules.
+# * Huang et al.: *GPipe*, arXiv:1811.06965, 2018. Harlap et al.: *PipeDream: fast and efficient pipeline parallel DNN training*, arXiv:1806.03377, 2018. Narayanan et al.: *Memory-efficient pipeline-parallel DNN training*, arXiv:2006.09503, 2020: 1F1B with a flush, as here.
 # * Amdahl: *Validity of the single processor approach to achieving large scale computing capabilities*, AFIPS 1967; Gustafson: *Reevaluating Amdahl's law*, Communications of the ACM 31(5), 1988. Strong and weak scaling.
 # * Llama team: *The Llama 3 herd of models*, arXiv:2407.21783, 2024. NVIDIA: H200 datasheet; ConnectX-7 datasheet.

@@ -8,7 +8,7 @@
 # 1. write checkpoints that survive a kill at any byte, and detect those that did not;
 # 2. say how often to write them, and what share of the time is left for work;
 # 3. hand out data to workers that come and go, so that nothing is lost and nothing counts twice;
-# 4. batch requests of a language model step by step, with a KV cache in pages, and get the same tokens three times as fast;
+# 4. batch requests of a language model step by step, with a KV cache in pages: the same tokens in less than half the steps;
 # 5. rent as few machines as a service level allows, and say what a million tokens cost.
 #
 # | | |
@@ -363,7 +363,7 @@ viz.fleet_timeline(runs, unit="h")
 #
 # The solution between −1 and 0 is called Lambert's W₀. A bisection finds it.
 #
-# **Your task.** `plan(blocking, background, restart, machine_mtbf, machines)`, all times in one unit, returns `{"interval": …, "goodput": …}`: the best τ that the writer can follow (if two copies are to lie τ + C ≥ W apart), and the share of the time that it leaves for
+# **Your task.** `plan(blocking, background, restart, machine_mtbf, machines)`, all times in one unit, returns `{"interval": …, "goodput": …}`: the best τ among those that the writer can follow (two copies lie τ + C apart, which must be at least W), and the share of the time that it leaves for
 # kept work. The interval must be within 5% of the best in the simulator, for C/M up to 0.2; the goodput within 1% of the formula.
 #
 # <details><summary>Hint 1: the fleet</summary>M is not <code>machine_mtbf</code>.</details>
@@ -527,7 +527,7 @@ judge_diagnosis("healthy", 0.04, 0.005, 0.02)
 # | a says *done* with 7 | b | 7 is not open: **does not count** |
 # | b says *done* with 9 | b → done | 9 is open: **counts** |
 #
-# A lease that is never given twice is called a **fencing token**. "Never" includes the future: the dealer itself dies, and is started again from a checkpoint. A counter in that checkpoint would start again at its old value, and give out numbers that a slow worker already holds.
+# Here the dealer itself checks each lease, so it is enough that none is given twice. (Where somebody else must check, each lease gets a larger number than all before, and an older number is refused: a **fencing token**.) "Never" includes the future: the dealer itself dies, and is started again from a checkpoint. A counter in that checkpoint would start again at its old value, and give out numbers that a slow worker already holds.
 # (`uuid.uuid4().hex` is unique without a memory.)
 #
 # **Your task.** A class `Dealer`.
@@ -686,6 +686,8 @@ def order(samples, size, seed):
 
 one = order(60, 7, 5)
 assert sorted(one) == list(range(60)) and one != sorted(one), f"the order is not shuffled: {one[:12]} …"
+assert order(60, 7, 5) == one, "the same seed gives two orders."
+assert order(60, 7, 6) != one, "another seed gives the same order."
 judge_deals(1000, 16, events=150, crashes=4)
 judge_deals(90, 1, events=200, crashes=5)
 ledger = Ledger(40, 4)  # two lives from one state: what the first one gave must not be valid in the second
@@ -1029,7 +1031,7 @@ for rows in (1, 4, 16):
 
 # %% explain_ratio [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["cloud", "lo3"]
 # ### BEGIN SOLUTION
-# 1. Here a step of 16 takes perhaps 1.5 to 2 times as long as a step of 1: the weights are few (3 MB, they stay in a cache), so the time is Python's and that of starting operations, plus arithmetic that grows with the rows. On a GPU with a large model,
+# 1. Here a step of 16 takes perhaps 1.5 to 3 times as long as a step of 1: the weights are few (3 MB, they stay in a cache), so the time is Python's and that of starting operations, plus arithmetic that grows with the rows. On a GPU with a large model,
 #    a step reads gigabytes of weights, and 16 rows more or less of arithmetic hide behind that: time is nearly constant.
 # 2. A static batch spends most of its steps with few sequences, and these steps are cheaper than a full one. Continuous steps are nearly all full, so the mean step is dearer and the measured ratio is below the predicted one. Also: prompts are computed one by one
 #    in both runs, which adds the same seconds to both and so pulls the ratio to 1; attention is padded to the longest table; evicted sequences are computed again.

@@ -105,7 +105,7 @@ def say(text):
 # %% [markdown]
 # ## 1 · Your word, and an audit
 #
-# **Your task.** `word()` returns your word, text of 4 to 40 characters, but not "handout". Everything after this is drawn from it: every test asks for it.
+# **Your task.** `word()` returns your word, text of 4 to 40 characters without "handout" in it. Everything after this is drawn from it: every test asks for it.
 
 
 # %% word tags=["solution"]
@@ -414,7 +414,7 @@ def bit_planes(codes, bits):
 # **Your task.** Two functions.
 #
 # `linear_planes(x, planes, low, step, BLOCK_M, BLOCK_N)` returns x · Wᵀ, (M, N), float16, where W = low + step · code. The launcher is given.
-# * `x`: float16, (M, K), any row stride. `planes`: uint8, (bits, N, K / 8), bits 1 to 8, contiguous. `low`, `step`: float16, (N,). K is a multiple of 8, and no more. M and N are any numbers.
+# * `x`: float16, (M, K), any row stride. `planes`: uint8, (bits, N, K / 8), bits 1 to 8, contiguous. `low`, `step`: float16, (N,). K is a multiple of 8, not always of 16 or of 128. M and N are any numbers.
 # * One kernel, a program for each tile of BLOCK_M × BLOCK_N, `tl.program_id(0)` down the rows. A program loads its rows of x once, its bytes of every plane once, its lows and steps once: bits · N · K / 8 + 4 · N bytes for each row of tiles, 2 · M · K for each column of tiles.
 # * Sums run in float32; low and step enter in float32; one rounding at the end.
 #
@@ -497,14 +497,15 @@ one = {
     key: value.to(device.DEVICE) if isinstance(value, torch.Tensor) else value for key, value in layers[path].items()
 }
 planes = bit_planes(one["codes"], one["bits"])
+across = triton.cdiv(len(one["codes"]), blocks["BLOCK_N"])  # tiles that read x
 x = torch.randn(rows, planes.shape[2] * 8, device=device.DEVICE).half()
 seen = trace(linear_planes, x, planes, one["low"].flatten(), one["step"].flatten(), **blocks)
 shape = tuple(one["codes"].shape)
 viz.traffic_bars(
     [
         {"name": f"yours, {one['bits']} bits", "loads": seen.loaded_bytes, "stores": seen.stored_bytes},
-        {"name": "4 bits for each code", "loads": math.prod(shape) // 2 + 4 * shape[0] + x.nbytes, "stores": 2 * rows * shape[0]},
-        {"name": "float16", "loads": 2 * math.prod(shape) + x.nbytes, "stores": 2 * rows * shape[0]},
+        {"name": "4 bits for each code", "loads": math.prod(shape) // 2 + 4 * shape[0] + across * x.nbytes, "stores": 2 * rows * shape[0]},
+        {"name": "float16", "loads": 2 * math.prod(shape) + across * x.nbytes, "stores": 2 * rows * shape[0]},
     ],
     target=planes.nbytes + 4 * shape[0] + x.nbytes + 2 * rows * shape[0],
 )  # fmt: skip
@@ -702,7 +703,10 @@ judge_serving(brief(word()))
 ### BEGIN HIDDEN TESTS
 for _ in range(2):
     judge_serving(brief(f"grader {check.rng.choice(0, 10**9)}"))
-check.equal(admit([900, 10], 0, COSTS, 6000), 1, name="admit where nobody runs and the first prompt is too long")
+joined = admit([900, 10], 0, COSTS, 6000)
+assert type(joined) is int and 1 <= joined <= 2, (
+    f"admit where nobody runs and the first prompt is too long is {joined!r}, expected 1 or 2."
+)
 check.equal(admit([8] * 30, 20, COSTS, 10**6), 4, name="admit where four slots are free")
 ### END HIDDEN TESTS
 
@@ -715,6 +719,7 @@ check.equal(admit([8] * 30, 20, COSTS, 10**6), 4, name="admit where four slots a
 # * `delivery` is `{"cell": …}`, a list of six operations, as in lab13. Its price is at most `brief["search"]["price_us"]`.
 # * At most `brief["search"]["queries"]` calls of `query`.
 # * Its accuracy, the mean of the three trainings, is at most 0.025 below that of the best cell at this price. (That best cell only the grader knows.)
+# * The grader also asks with other data, on which other operations are good: there it is at most 0.045 below the best, in the mean of six.
 # * `text` claims, for the stage `"search"`: `accuracy` in `1`, **the mean of all three trainings**; `flops` in `FLOP` (`costs.flops`); `price` in `us`; `queries` in `1`, how often you asked.
 #
 # <details><summary>Hint 1: what is free</summary>Prices cost no query. And two cells whose live part is the same (<code>live</code>) are one function.</details>
@@ -726,7 +731,7 @@ check.equal(admit([8] * 30, 20, COSTS, 10**6), 4, name="admit where four slots a
 def search(brief, query):
     ### BEGIN SOLUTION
     asked, answers = brief["search"], {}
-    draw = random.Random(asked["price_us"])
+    draw, misses = random.Random(asked["price_us"]), 0
 
     def price(cell):
         return 1e6 * costs.seconds(cell, costs.CPU)
@@ -735,15 +740,17 @@ def search(brief, query):
         answers.setdefault(cell, []).append(query(cell))
 
     while len(answers) < asked["queries"] - 16:
-        if len(answers) < 40:
+        if len(answers) < 40 or misses > 100:  # all children of the best may be known
             cell = [draw.randrange(5) for _ in EDGES]
         else:
             best = sorted(answers, key=answers.__getitem__, reverse=True)[:8]
             cell = list(draw.choice(best))
             cell[draw.randrange(len(EDGES))] = draw.randrange(5)
         cell = live(cell)
+        misses += 1
         if cell not in answers and price(cell) <= asked["price_us"]:
             ask(cell)
+            misses = 0
     for cell in sorted(answers, key=answers.__getitem__, reverse=True)[:8]:
         ask(cell)
         ask(cell)
@@ -817,7 +824,37 @@ def judge_search(asked):
 
 
 judge_search(brief(word()))
+
+
 ### BEGIN HIDDEN TESTS
+def judge_elsewhere(asked, count=6):
+    """Other data: each operation that is live on an edge is worth something else there."""
+    from lablib.automl.space import cells, number
+    from lablib.automl.table import read
+
+    table, every, regrets = read().validation[:, :, -1], [tuple(cell) for cell in cells()], []
+    kept = np.array([live(cell) for cell in every])
+    affordable = np.array([1e6 * costs.seconds(cell, costs.CPU) for cell in every]) <= asked["search"]["price_us"]
+    for _ in range(count):
+        worth = check.rng.uniform(6, 5, low=-0.04, high=0.04).cpu().numpy()
+        worth[:, 0] = 0
+        gain, seen = sum(worth[edge][kept[:, edge]] for edge in range(6)), []
+
+        def query(cell, gain=gain, seen=seen):
+            cell = tuple(int(operation) for operation in cell)
+            if len(seen) == asked["search"]["queries"]:
+                raise ValueError(f"the {len(seen)} trainings are spent, and query was called again.")
+            seen.append(cell)
+            return float(table[number(cell), (seen.count(cell) - 1) % 3] + gain[number(cell)])
+
+        found, truth = number(tuple(search(asked, query)[0]["cell"])), table.mean(1) + gain
+        regrets.append(truth[affordable].max() - truth[found] * affordable[found])
+    assert np.mean(regrets) <= 0.045, (
+        f"on other data the cell is {np.mean(regrets):.3f} below the best, at most 0.045 are allowed."
+    )
+
+
+judge_elsewhere(brief(f"grader {check.rng.choice(0, 10**9)}"))
 judge_search(brief(f"grader {check.rng.choice(0, 10**9)}"))
 ### END HIDDEN TESTS
 
@@ -1186,7 +1223,7 @@ vision_bits = 8 * said["compile"]["weight_bytes"] / parameters
 path_bytes = 2 * math.prod(shape)
 gains = [
     ("language", "bytes of weights", 2 * WEIGHTS / said["language"]["weight_bytes"], "float16"),
-    ("language", "bytes of a layer's decode step", (path_bytes + x.nbytes) / said["kernel"]["loaded_bytes"], "float16"),
+    ("language", "bytes of a layer's decode step", (path_bytes + across * x.nbytes) / said["kernel"]["loaded_bytes"], "float16"),
     ("language", "wait for the first token", ranked(first_tokens(serve(one_at_a_time, mine)), 0.99) / said["serving"]["first_token"], "one a step"),
     ("vision", "FLOPs", costs.flops((4,) * 6) / said["search"]["flops"], "six conv3"),
     ("vision", "bytes of weights", 2 * parameters / said["compile"]["weight_bytes"], "float16"),
@@ -1234,9 +1271,10 @@ for many in (1, 32):
         ("GPT writes 1", OneToken(gpt, many), torch.zeros(many, 1, dtype=torch.int64)),
     ]:
         total = count(model, given).total
-        points.append({"name": f"{name}, {many}", "flops": total.flops, "bytes": total.bytes})
+        moved = total.bytes // 2  # counted in float32; the roof is float16's
+        points.append({"name": f"{name}, {many}", "flops": total.flops, "bytes": moved})
         print(
-            f"{name:14} {many:3} at once: {total.flops:13,} FLOPs, {total.bytes:11,} bytes, {total.flops / total.bytes:6.2f} FLOPs a byte"
+            f"{name:14} {many:3} at once: {total.flops:13,} FLOPs, {moved:11,} bytes, {total.flops / moved:6.2f} FLOPs a byte"
         )
 h200 = gpu("sm_90")
 viz.roofline(points, [{"name": "H200", "flops_per_s": h200.flops_per_s, "bytes_per_s": h200.bytes_per_s}])
@@ -1258,10 +1296,10 @@ viz.roofline(points, [{"name": "H200", "flops_per_s": h200.flops_per_s, "bytes_p
 # is nearly free for long rows eats much of the gain of short ones. Fewer bits were not asked of it: at 3 bits the shipped networks lose 3 to 16 points, at 5 at most 1.2. Fusing: 71% of the vision network's bytes are left, 58 of 82 kB, because ReLUs and sums ride along with convolutions; of the GPT lab05 left 77%, because softmax and norms are reductions of their own. Neither costs any quality. Search and choice: under its price the vision network does 0.32 MFLOP, which the search bought with 150 trainings; for the language model, whose shape was
 # given, what was searched is bits for each layer, from 3 to 5. Error feedback helps the language model and would buy vision nothing: rounding alone loses 0.034 bits at 4 bits each, more bytes than my whole budget. Its inputs, 128 to 512 channels that move together, let later columns make good what earlier ones lost; a filter of 9 weights at 7 bits has little to make good.
 #
-# **Where they map.** One token of one text does 0.38 FLOPs a byte, 32 texts at once 1.0: weights are shared then, caches are not. An H200 needs 206 to be busy. So decoding waits for bytes on every machine, and goes where bytes are fast, a GPU's memory, with many texts in a step. Reading a prompt of 128 does 10. The vision network does 3.9 FLOPs a byte for one image, 6.1 for 32; but its weights fit on any chip. One image on a GPU would be launches and little else.
-# On an FPGA its layer `reduce` takes 5,270 cycles on 4 multipliers, 105 µs at 50 MHz, in every image the same, and the weights lie in block RAM. With a queue of thousands of images I would move it to the GPU. The GPT's 365 kB do not fit into the 126 kB of an ECP5 25K's block RAM; a fifth of the bits, or a larger part, would change that.
+# **Where they map.** One token of one text does 0.75 FLOPs a byte, 32 texts at once 2.1: weights are shared then, caches are not. An H200 needs 206 to be busy. So decoding waits for bytes on every machine, and goes where bytes are fast, a GPU's memory, with many texts in a step. Reading a prompt of 128 does 21. The vision network does 7.8 FLOPs a byte for one image, 12 for 32; but its weights fit on any chip. One image on a GPU would be launches and little else.
+# On an FPGA its layer `reduce` takes 5,270 cycles on 4 multipliers, 105 µs at 50 MHz, in every image the same, and the weights lie in block RAM. With a queue of thousands of images I would move it to the GPU. The GPT's 365 kB do not fit into the 126 kB of an ECP5 25K's block RAM; a third of the bits, or a larger part, would change that.
 #
-# **What the whole needs.** The kernel decided which bits are worth having. Packed in 4, a layer of 3 bits would have read 42.8 KiB in a decode step of 7 rows; bit planes read 40.0, of which x, read by four tiles, is a good part. Had the kernel known 4 bits only, the search for bits would have had nothing to choose. The server's gap of 6.75 ms is another: at 40 µs a token and 2 ms for weights it lets at most 118 prompt tokens join a step, however many wait; the first token then takes 24.9 ms, where one prompt a step takes 72.6.
+# **What the whole needs.** The kernel decided which bits are worth having. Packed in 4, a layer of 3 bits would have moved 48.0 KiB in a decode step of 7 rows, in the same tiles; bit planes move 40.0, of which x, read by four tiles, is a good part. Had the kernel known 4 bits only, the search for bits would have had nothing to choose. The server's gap of 6.75 ms is another: at 40 µs a token and 2 ms for weights it lets at most 118 prompt tokens join a step, however many wait; the first token then takes 24.9 ms, where one prompt a step takes 72.6.
 #
 # **Doubt.** The 0.048 bits are measured on 4,096 characters. On five other parts the loss was 0.036 to 0.054 (`benchmarks/lab18.py`), so the second digit is in doubt; I would measure all 100,000 characters. The CPU's price of the cell is a roofline, a bound, and no time: a clock would settle it. I predicted that 90% of the bytes would be left after fusing, and that both models need about the same bits. It was 71%, and vision needs 2.1 times as many bits a weight: I had forgotten the scales.
 # ### END SOLUTION
