@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("lab", metavar="LAB", help="such as lab06_triton_kernels, or lab06")
     run.add_argument("--solution-only", action="store_true", help="leave stubs and wrong answers out")
     run.add_argument("--judged", action="store_true", help="through judge and sandbox, as hand-ins are graded")
+    run.add_argument("--sandbox", choices=KINDS, default=KINDS[0], help="with --judged: where answers run (bubblewrap)")
     run.set_defaults(run=commands.run)
 
     lint = sub.add_parser("lint", help="find in masters what grading would refuse, or let a wrong answer pass")

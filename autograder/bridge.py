@@ -53,6 +53,12 @@ def release_notebook(lab: Lab) -> NotebookNode:
     return notebook
 
 
+def solution_answers(lab: Lab) -> dict[str, str]:
+    """Source of every solution cell as the solution has it, by cell id."""
+    wanted = {cell.id for cell in lab.solution_cells}
+    return {cell.id: cell.source for cell in solution_notebook(lab).cells if cell.id in wanted}
+
+
 def completed_notebook(lab: Lab) -> NotebookNode:
     """Build the release with every answer filled in, as a student has it who is done: without hidden tests."""
     notebook, tests = solution_notebook(lab), {cell.id for cell in lab.test_cells}

@@ -10,14 +10,14 @@ grade: tools-grade $(READY)  ## grade a class: LAB=lab06_triton_kernels [FROM=pa
 	$(VENV) -m autograder grade $(LAB) $(if $(FROM),--from "$(FROM)") $(if $(WORKERS),--workers $(WORKERS)) \
 	  $(if $(DASK),--dask $(DASK)) $(if $(SANDBOX),--sandbox $(SANDBOX)) $(if $(filter yes,$(REGRADE)),--regrade)
 
-demo: tools-grade $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it
-	$(VENV) -m autograder demo
+demo: tools-grade $(READY)  ## make a small class of right, wrong and broken hand-ins, and grade it [SANDBOX=none]
+	$(if $(SANDBOX),ADLS_SANDBOX=$(SANDBOX)) $(VENV) -m autograder demo
 
 hub: tools-grade $(READY)  ## serve a class with JupyterHub, as root; docs/deploy says what has to be there
 	$(VENV) -m jupyterhub --config docs/deploy/hub/jupyterhub_config.py $(ARGS)
 
-viva: tools-grade $(READY)  ## questions for an oral check, from hand-ins' own code: LAB=lab06_triton_kernels [FROM=notebook]
-	$(VENV) -m autograder viva $(LAB) $(if $(FROM),"$(FROM)")
+viva: tools-grade $(READY)  ## questions for an oral check, from hand-ins' own code: LAB=lab06_triton_kernels [FROM=notebook] [SANDBOX=none]
+	$(VENV) -m autograder viva $(LAB) $(if $(FROM),"$(FROM)") $(if $(SANDBOX),--sandbox $(SANDBOX))
 
 labs: $(READY)  ## write labs/ from the masters in solutions/
 	$(VENV) -m autograder labs

@@ -34,17 +34,16 @@ def new(root: Path, options: Namespace) -> int:
 
 
 def run(root: Path, options: Namespace) -> int:
-    """`run LAB [--solution-only] [--judged]`"""
+    """`run LAB [--solution-only] [--judged] [--sandbox KIND]`"""
     from autograder.reports.terminal import print_run
     from autograder.run import run_in_subprocess
     from autograder.variants import complaints, solution_complaint
 
     lab = master.find(root, options.lab)
     if options.judged:
-        from autograder.sandbox import KINDS
         from autograder.trial import judged_report
 
-        report = judged_report(lab, KINDS[0], variants=not options.solution_only)
+        report = judged_report(lab, options.sandbox, variants=not options.solution_only)
     else:
         report = run_in_subprocess(lab, variants=not options.solution_only)
     print_run(lab, report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,8 +17,12 @@ from autograder.master import Lab
 from autograder.verdict import Job
 
 _AUTOGRADER = Path(__file__).parent
-JUDGING = ("inside", "judge", "sandbox", "judging.py", "verdict.py")  # of autograder: what can change a verdict
-PACKAGES = ("ipython", "numpy", "torch", "triton")
+JUDGING = (
+    "inside", "judge", "sandbox", "bridge.py", "dependencies.py", "judging.py", "master.py", "master_cells.py",
+    "outcomes.py", "verdict.py", "withholding.py",
+)  # fmt: skip
+"""Of autograder: what can change a verdict."""
+LOCK = _AUTOGRADER.parent / "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ def key(job: Job, lab: Lab, surroundings: str) -> Key:
 def surroundings(lab: Lab) -> str:
     """Hash of everything but answers and tests: the lab's other code, its assets, lablib, the judge, versions."""
     code = [(cell.id, cell.role, cell.source) for cell in lab.cells if cell.kind == "code" and cell.role != "test"]
-    versions = {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    locked = re.findall(r"^([\w.-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    versions = {name: _version(name) for name in locked} | {"python": platform.python_version()}
     judging = [path for name in JUDGING for path in _files(_AUTOGRADER / name)]
     library = Path(lablib.__file__).parent
     assets = lab.path.parent / "assets"

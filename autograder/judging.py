@@ -15,11 +15,12 @@ import shutil
 import signal
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # What is judged is counted in the interpreter, and a GPU that this process had used would not survive its forks.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -63,6 +64,8 @@ def judge_handin(job: Job) -> Verdict:
     ------
     AutograderError
         There is no such lab, or no sandbox here.
+    RuntimeError
+        The judge itself failed; the hand-in is not judged.
     """
     courtroom = _courtroom(job.root, job.lab, job.sandbox)
     courtroom.import_beforehand(job.modules)
@@ -77,10 +80,7 @@ def rehearse(root: Path, lab: Lab, sandbox: str) -> Rehearsal:
     JudgingError
         The solution loses points: grading would be unjust, whatever the reason.
     """
-    solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
-    answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
-    courtroom = _courtroom(root, lab.name, sandbox)
-    verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
+    verdict, modules = _courtroom(root, lab.name, sandbox).hear_solution()
     lost = [f"{test}: {outcome.message}" for test, outcome in verdict.outcomes.items() if not outcome.passed]
     if lost:
         raise JudgingError(f"the solution of {lab.name} must pass every test here, but {'; '.join(lost)}")
@@ -150,12 +150,21 @@ class Courtroom:
             self.close()
         try:
             answer = json.loads(text)
-            return verdict_from_json(answer["verdict"]), tuple(answer["modules"])
-        except (ValueError, KeyError):
+        except ValueError:
             return self._nothing(cause), ()
+        if "failure" in answer:
+            raise RuntimeError(f"the judge failed: {answer['failure']}")
+        return verdict_from_json(answer["verdict"]), tuple(answer["modules"])
+
+    def hear_solution(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Judge the lab's own solution, and import beforehand what it imports: no hand-in's word is taken for that."""
+        job = Job(self.lab.path.parents[2], self.lab.name, bridge.solution_answers(self.lab), self.sandbox)
+        verdict, modules = self.hear(job, list_modules=True)
+        self.import_beforehand(modules)
+        return verdict, modules
 
     def adopt(self, parent: Parent) -> None:
-        """Use a sandbox that somebody else has started, and ends."""
+        """Use a sandbox that somebody else has started, and ends: tests share one."""
         self._parent, self._owner = parent, -1
 
     def close(self) -> None:
@@ -168,16 +177,26 @@ class Courtroom:
         """In the fork: judge, write the verdict, and end."""
         code = 1
         try:
+            answer = self._answer(parent, job, tests, list_modules)
+            with os.fdopen(pipe, "w", encoding="utf-8") as stream:
+                json.dump(answer, stream)
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _answer(self, parent: Parent, job: Job, tests: frozenset[str] | None, list_modules: bool) -> dict[str, Any]:
+        """The verdict; or what failed, if that was not the hand-in but the judge."""
+        try:
             os.chdir(self._folder.name)  # where tests find the lab's assets
             answers = self.stubs | job.answers
             seed = job.seed_key.encode()
             hearing = Hearing(self.lab, answers, parent, seed, tests, list_modules, self.limits, self.times)
-            verdict = hearing.verdict()
-            with os.fdopen(pipe, "w", encoding="utf-8") as stream:
-                json.dump({"verdict": verdict.to_json(), "modules": sorted(hearing.modules)}, stream)
-            code = 0
-        finally:
-            os._exit(code)
+            return {"verdict": hearing.verdict().to_json(), "modules": sorted(hearing.modules)}
+        except MemoryError:  # a limit, and the hand-in's doing
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            return {"failure": f"{type(error).__name__}: {error}"}
 
     def _nothing(self, cause: str) -> Verdict:
         """No test was reached, since the judge itself did not get to the end."""

@@ -14,6 +14,7 @@ from autograder.syllabus import SYLLABUS
 _TITLE = re.compile(r"^# Lab \d\d · (.+)$", re.MULTILINE)
 _NEEDS = re.compile(r"^\| Needs \| (.+) \|$", re.MULTILINE)
 _LAB = re.compile(r"lab\d\d")
+_CLAUSE = re.compile(r"[.;] ")
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _NUMBER = re.compile(r"(\d+) · ")
 
@@ -51,9 +52,13 @@ def title(lab: Lab) -> str:
 
 
 def needs(lab: Lab) -> tuple[str, ...]:
-    """Labs that the table at the top of the master says it needs, such as ``("lab02", "lab06")``."""
+    """Labs that the table at the top of the master says it needs, such as ``("lab02", "lab06")``.
+
+    A clause that says "helps" names labs that one can do without.
+    """
     rows = [row for cell in lab.cells if cell.kind == "markdown" for row in _NEEDS.findall(cell.source)]
-    return tuple(dict.fromkeys(_LAB.findall(rows[0]))) if rows else ()
+    clauses = [clause for clause in _CLAUSE.split(rows[0]) if "helps" not in clause] if rows else []
+    return tuple(dict.fromkeys(_LAB.findall(" ".join(clauses))))
 
 
 def exercises(lab: Lab) -> list[Exercise]:

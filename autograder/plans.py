@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograder.errors import AutograderError
 from autograder.master import Lab
 from autograder.outline import Exercise, exercises, needs, title
 
@@ -86,7 +87,16 @@ def unmet(plan: Plan, labs: Sequence[Lab]) -> list[str]:
 
 
 def page(labs: Sequence[Lab]) -> str:
-    """All plans as Markdown."""
+    """All plans as Markdown.
+
+    Raises
+    ------
+    AutograderError
+        A plan cannot be taught in its order.
+    """
+    found = [sentence for plan in PLANS for sentence in unmet(plan, labs)]
+    if found:
+        raise AutograderError(f"{found[0]}: change the plan in autograder/plans.py, or what the lab's master needs")
     lines = [_HEAD]
     for plan in PLANS:
         lines += [f"## {plan.name}: {hours(plan, labs):g} hours\n", f"{plan.purpose}\n"]

@@ -26,14 +26,10 @@ def judged_report(lab: Lab, sandbox: str, variants: bool = True, one_in: int = 1
     one_in
         Judge one in so many of each cell's wrong answers.
     """
-    root = lab.path.parents[2]
-    solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
-    answers = {cell.id: solution[cell.id] for cell in lab.solution_cells}
+    root, answers = lab.path.parents[2], bridge.solution_answers(lab)
     courtroom = Courtroom(lab, sandbox)
     try:
-        verdict, modules = courtroom.hear(Job(root, lab.name, answers, sandbox), list_modules=True)
-        courtroom.import_beforehand(modules)
-        report = Report(lab.name, verdict.outcomes)
+        report = Report(lab.name, courtroom.hear_solution()[0].outcomes)
         for variant in sample(lab, one_in) if variants else ():
             job = Job(root, lab.name, answers | variant.replacements, sandbox)
             tests = frozenset(test.id for cell in variant.replacements for test in dependent_tests(lab, cell))

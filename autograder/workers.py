@@ -10,7 +10,6 @@ import faulthandler
 import multiprocessing
 import os
 import pkgutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -20,8 +19,6 @@ from functools import cache, partial
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
-
-from filelock import FileLock
 
 from autograder import fingerprint, master
 from autograder.errors import AutograderError
@@ -222,8 +219,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def gpu_lock(number: int = 0) -> FileLock:
-    """A lock that one process of this machine at a time holds while it uses GPU `number`."""
-    return FileLock(Path(tempfile.gettempdir()) / f"adls-gpu{number}.lock", mode=0o666)

@@ -4,7 +4,7 @@
 
 Nothing else should run on the machine: CPU seconds are the whole machine's. No figure comes from a class in which
 anybody got other points than they must. FILE is benchmarks/results/<date>-<machine>-grading.json unless given; with
-``--only``, its other part stays in it.
+``--only``, its other part stays in it, if it was measured on this machine with these versions.
 """
 
 # Every worker imports this module as it starts, so what takes time to import is imported where it is used.
@@ -122,6 +122,28 @@ def compared(stock: dict, one: dict, two: dict, dask: dict) -> dict[str, float]:
     }
 
 
+def kept(path: Path, only: str) -> dict[str, Any]:
+    """The other part of an earlier result, which has one machine and one set of versions for both.
+
+    Raises
+    ------
+    BenchmarkError
+        It was measured on another machine, or with other versions.
+    """
+    from benchmarks import machine
+    from benchmarks.grading_class import BenchmarkError
+
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    parts = {part: earlier[part] for part in PARTS if part in earlier and part != only}
+    differ = [name for name, here in machine.describe().items() if parts and earlier.get(name) != here]
+    if differ:
+        raise BenchmarkError(
+            f"{path} has {' and '.join(parts)} of other {' and '.join(differ)} than here: name another FILE, "
+            "or measure both parts"
+        )
+    return parts
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, write; 1 when a kill did harm."""
     from benchmarks.grading_class import BenchmarkError
@@ -141,7 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
     build = ROOT / "build"  # on the disk where a course is, for writing waits for the disk
     build.mkdir(exist_ok=True)
+    path = options.file or (None if options.quick else result_files.place(slug(), "grading"))
     try:
+        earlier = kept(path, options.only) if path and options.only else {}
         with tempfile.TemporaryDirectory(prefix="grading-", dir=build) as folder:
             parts = [options.only] if options.only else list(PARTS)
             result = measure(QUICK if options.quick else FULL, parts, Path(folder))
@@ -149,11 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks.grading: nothing was written: {error}", file=sys.stderr)
         return 2
     print_result(result)
-    path = options.file or (None if options.quick else result_files.place(slug(), "grading"))
     if path:
-        if options.only and path.exists():
-            result = json.loads(path.read_text(encoding="utf-8")) | result
-        result_files.write(result, slug(), "grading", path)
+        result_files.write(result | earlier, slug(), "grading", path)
     return 1 if result.get("kills", {}).get("faults") else 0
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lablib.hls.engines import ENGINES, Program
 
-__all__ = ["BARE_TOOLS", "CHROMIUM", "PYTHON_VENV", "TOOLS_OF", "SystemTool", "provide"]
+__all__ = ["CHROMIUM", "PYTHON_VENV", "TOOLS_OF", "SystemTool", "provide"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,6 @@ TEST_TOOLS = (
     SystemTool("postgresql", ("pg_ctlcluster",), "postgresql", "the tests cannot grade into a PostgreSQL gradebook"),
     CHROMIUM,
     SystemTool("hunspell", ("hunspell",), "hunspell hunspell-en-gb", "the tests cannot check spelling"),
-)
-# What an image has not, of which Python is all that it has; the Dockerfile installs them before anything else.
-BARE_TOOLS = (
-    SystemTool("git", ("git",), "git", "nobody can pack what students get"),
-    SystemTool("make", ("make",), "make", "there are no commands"),
-    SystemTool("openssl", ("openssl",), "openssl", "nothing can be judged elsewhere"),
 )
 TOOLS_OF = {"lab": LAB_TOOLS, "grade": GRADE_TOOLS, "test": LAB_TOOLS + GRADE_TOOLS + TEST_TOOLS}
 PYTHON_VENV = SystemTool("venv", (), "python3-venv", "no virtual environment can be made")

@@ -169,6 +169,13 @@ def test_importing_lablib_needs_the_standard_library_only() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_part_of_lablib_stands_in_the_table_of_how_it_is_built() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("**Which way imports point.**")[0]
+    rows = re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)", row)}
+    assert [part for part in lablib_parts() if part not in named] == []
+
+
 def test_the_bare_machine_lacks_plotly_and_has_torch() -> None:
     assert "No module named 'plotly'" in import_on_a_bare_machine("plotly", "torch").stderr
     assert import_on_a_bare_machine("torch", "torch", "numpy").returncode == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder import master
-from benchmarks import grading, lab07, lab18, parallel, result_files
+from benchmarks import grading, lab07, lab18, machine, parallel, result_files
 from benchmarks.grading_class import MIX, BenchmarkError, HandIn, hand_ins, require_points
 from benchmarks.grading_outcome import differences
 from benchmarks.grading_speed import Readings, Setting, grading_speed
@@ -218,6 +218,23 @@ def test_ratios_are_those_of_seconds_a_hand_in() -> None:
         "efficiency_of_2_workers": 0.9,
         "efficiency_of_2_dask_workers": 0.75,
     }
+
+
+def test_a_part_is_kept_beside_one_of_the_same_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, here = tmp_path / "result.json", machine.describe()
+    monkeypatch.setattr(grading, "measure", lambda size, parts, folder: here | {part: {"new": 2} for part in parts})
+    monkeypatch.setattr("benchmarks.grading_tables.print_result", lambda result: None)
+    monkeypatch.setenv("PYTHONWARNINGS", "")  # main sets it, and this test must not
+    path.write_text(json.dumps(here | {"speed": {"old": 1}, "kills": {"old": 2}}))
+    assert grading.main([str(path), "--quick", "--only", "kills"]) == 0
+    found = json.loads(path.read_text())
+    assert found == here | {"speed": {"old": 1}, "kills": {"new": 2}}
+    path.write_text(before := json.dumps(found | {"machine": "another"}))
+    assert grading.main([str(path), "--quick", "--only", "speed"]) == 2
+    assert "has kills of other machine than here: name another FILE" in capsys.readouterr().err
+    assert path.read_text() == before
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def main(control: int, withheld: list[str]) -> None:
 
 def import_all(modules: list[str]) -> None:
     for name in modules:
-        with contextlib.suppress(Exception):  # it speeds things up, and is not needed
+        with contextlib.suppress(BaseException):  # it speeds things up, and is not needed
             importlib.import_module(name)
 
 

@@ -88,6 +88,8 @@ class Parent:
     def _end(self) -> str:
         """End the sandbox; returns the last line that it had to say."""
         self.control.close()
+        if self.process.stderr is None or self.process.stderr.closed:
+            return ""
         self.process.kill()
         _, said = self.process.communicate()
         return (said or b"").decode(errors="replace").strip().rpartition("\n")[2]
@@ -109,7 +111,7 @@ class Parent:
     def _await_ready(self) -> None:
         try:
             answer = self.control.recv(1)
-        except TimeoutError:
+        except OSError:  # no answer in time, or its end is gone
             answer = b""
         if answer != b"R":
             raise ParentError(f"the sandbox did not start: {self._end() or 'it says nothing'}")

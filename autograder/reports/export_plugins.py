@@ -24,8 +24,8 @@ from autograder.results import StudentResult
 class LmsExport(ExportPlugin):
     """Write `<lab>.<format>.csv` for each lab that was asked for, into the folder that `--to` names.
 
-    `--to` may also name a file, as nbgrader's own exporter wants it: then its folder is meant. Without it the
-    files go into the current folder.
+    `--to` may also name a file, as nbgrader's own exporter wants it: then its folder is meant. Without it
+    the files go beside nbgrader's own table, into `course/`, as nbgrader_config.py says.
     """
 
     format = ""

@@ -25,14 +25,11 @@ def require(kind: str) -> None:
         raise SandboxError(f"unknown sandbox {kind!r}: expected one of {', '.join(KINDS)}")
     problem = refusal(kind)
     if problem:
+        other = next(other for other in BACKENDS if other != kind)
         raise SandboxError(
-            f"hand-ins are graded in {kind}, but {problem}; `--sandbox {_other(kind)}` is another way, "
-            f"and `--sandbox {NONE}` grades without protection"
+            f"hand-ins are graded in {kind}, but {problem}; `--sandbox {other}` (make: `SANDBOX={other}`) is another "
+            f"way, and `--sandbox {NONE}` (make: `SANDBOX={NONE}`) grades without protection"
         )
-
-
-def _other(kind: str) -> str:
-    return next(other for other in BACKENDS if other != kind)
 
 
 @cache

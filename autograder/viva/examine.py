@@ -8,7 +8,7 @@ from pathlib import Path
 from autograder import files, sandbox, submission
 from autograder.course import Course
 from autograder.errors import AutograderError
-from autograder.intake.student_ids import STUDENT_ID
+from autograder.intake.student_ids import STUDENT_ID, student_id
 from autograder.judging import Courtroom
 from autograder.master import Lab
 from autograder.viva.figures import draw_figure
@@ -31,14 +31,15 @@ def examine(root: Path, lab: Lab, notebook: Path | None = None, kind: str | None
     if notebook is not None and not notebook.is_file():
         raise AutograderError(f"{notebook}: there is no such notebook")
     if notebook is not None:
-        paths = [(notebook.stem, notebook)]
+        paths = [(student_id(notebook.stem), notebook)]
     else:
-        paths = [(student, course.submitted(student, lab)) for student in course.students(lab)]
-    paths = [(student, path) for student, path in paths if STUDENT_ID.fullmatch(student)]
+        students = [student for student in course.students(lab) if STUDENT_ID.fullmatch(student)]
+        paths = [(student, course.submitted(student, lab)) for student in students]
     if not paths:
         raise AutograderError(f"{course.folder / 'submitted'} has no hand-in of {lab.name}: name a notebook")
     courtroom = Courtroom(lab, course.sandbox)
     try:
+        courtroom.hear_solution()
         for one, (student, path) in zip(submission.read(course, lab, paths), paths, strict=True):
             figure = draw_figure(lab, path, one.job.content)
             questions = draw(lab, one.job, courtroom, QUESTIONS - 1 if figure else QUESTIONS)

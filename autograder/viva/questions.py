@@ -40,8 +40,7 @@ def draw(lab: Lab, job: Job, courtroom: Courtroom, count: int = 3) -> list[Quest
 
     Changes that a check sees come first, one a cell and one of a kind as long as there are such.
     """
-    verdict, modules = courtroom.hear(job, list_modules=True)
-    courtroom.import_beforehand(modules)
+    verdict, _ = courtroom.hear(job)
     passing = {test for test, outcome in verdict.outcomes.items() if outcome.passed}
     seen: list[Question] = []
     unseen: list[Question] = []

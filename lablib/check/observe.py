@@ -16,7 +16,7 @@ from lablib.check import log as logs
 from lablib.check import provenance
 from lablib.check.contract import is_inout
 from lablib.check.log import Log, Operation
-from lablib.check.recorder import ALLOCATIONS, ZEROED, Recorder, bytes_of
+from lablib.check.recorder import ALLOCATIONS, FILLED, Recorder, bytes_of
 from lablib.gpu import errors
 from lablib.gpu.launch import Launch, describe_launch, kernel_class, storage_address, tensor_of
 from lablib.gpu.trace import tracing
@@ -87,7 +87,7 @@ def observe(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Observat
     recorder.log.value = recorder.views(value)
     changed = [name for name, t, copy in before if not is_inout(t) and not _same_bits(t, copy)]
     results = [t for t in tree_leaves(value) if _has_memory(t)]
-    given = {storage_address(t) for _, t in tensors} | recorder.zeroed
+    given = {storage_address(t) for _, t in tensors} | recorder.filled
     unearned = [*provenance.unearned(trace, given, results), *_changed_since(results, after_launch)]
     log = recorder.log
     return Observation(
@@ -111,7 +111,7 @@ def recorded(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any], 
 def _work(log: Log) -> list[str]:
     """Names of the operations that do more than set memory aside."""
     names = (event.name.split(".")[1] for event in log.events if isinstance(event, Operation))
-    return [name for name in names if name not in ALLOCATIONS | ZEROED]
+    return [name for name in names if name not in ALLOCATIONS | FILLED]
 
 
 class _launches:

@@ -14,7 +14,7 @@ from lablib.check.log import Log, Operation, Run, Storage, View
 from lablib.gpu.launch import Launch, storage_address
 from lablib.gpu.source import kernel_module
 
-__all__ = ["ALLOCATIONS", "VIEWS", "ZEROED", "Recorder"]
+__all__ = ["ALLOCATIONS", "FILLED", "VIEWS", "Recorder"]
 
 VIEWS = {
     "view", "reshape", "as_strided", "detach", "alias", "t", "transpose", "permute", "expand", "slice", "select",
@@ -23,7 +23,7 @@ VIEWS = {
     "chunk", "movedim", "swapaxes",
 }  # fmt: skip
 ALLOCATIONS = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
-ZEROED = {"zeros", "zeros_like", "new_zeros", "zero_", "full", "full_like", "new_full"}
+FILLED = {"zeros", "zeros_like", "new_zeros", "zero_", "full", "full_like", "new_full"}
 
 
 class Recorder(TorchDispatchMode):
@@ -42,7 +42,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.log = Log()
         self.paused = False
-        self.zeroed: set[int] = set()  # storages that torch filled with zeros: a kernel may load them
+        self.filled: set[int] = set()  # storages that torch filled with one number: a kernel may load them
         self._known: dict[int, tuple[int, StorageWeakRef]] = {}  # a weak reference keeps the key from being reused
         for tensor in arguments:
             if self._find(tensor) is None:
@@ -57,8 +57,8 @@ class Recorder(TorchDispatchMode):
         with _disable_current_modes():
             if func.overloadpacket.__name__ in ALLOCATIONS:
                 poison(result)
-            elif func.overloadpacket.__name__ in ZEROED:
-                self.zeroed.add(storage_address(result))
+            elif func.overloadpacket.__name__ in FILLED and _is_all_of_its_memory(result):
+                self.filled.add(storage_address(result))
             made = tree_map(self._made, result)
         counted = flop_registry.get(func.overloadpacket)
         flops = int(counted(*args, **kwargs, out_val=result)) if counted else 0
@@ -109,6 +109,11 @@ def _view_of(number: int, tensor: torch.Tensor) -> View:
     if tensor.is_conj() or tensor.is_neg():
         raise TypeError("a conjugated view cannot be recorded: use .resolve_conj() first")
     return View(number, tensor.dtype, tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset()))
+
+
+def _is_all_of_its_memory(tensor: torch.Tensor) -> bool:
+    """Whether a tensor leaves nothing of its storage out."""
+    return tensor.is_contiguous() and tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
 
 
 def bytes_of(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -32,7 +32,8 @@ def compile_request(request: dict[str, Any]) -> dict[str, Any]:
     try:
         compiled = triton.compile(source, target=target, options=options or None)
     except Exception as error:
-        return {"error": _first_lines(str(error) or type(error).__name__)}
+        message, _, _ = str(error).partition("Repro command")  # which names folders of this machine
+        return {"error": _first_lines(message.strip() or type(error).__name__)}
     stages = {stage: compiled.asm[stage] for stage in ("ttir", "ttgir", "llir", "ptx")}
     sass, registers, spills = _disassemble(compiled.asm["cubin"])
     stages["sass"] = sass

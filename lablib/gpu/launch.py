@@ -21,6 +21,8 @@ import triton.language as tl  # isort: skip
 
 __all__ = ["Launch", "kernel_class", "launches_of", "recording", "storage_address", "tensor_of"]
 
+OPTIONS = ("num_warps", "num_stages", "num_ctas", "maxnreg")  # others give the compiler files to read
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -37,7 +39,7 @@ class Launch:
     constexprs
         Names of the parameters annotated ``tl.constexpr``.
     options
-        Compile options of the launch: ``num_warps``, ``num_stages`` and the like.
+        Compile options of the launch: whole numbers for some of `OPTIONS`.
     places
         Address of each tensor, by parameter: what tells two tensors of one shape apart.
     """
@@ -71,10 +73,22 @@ def kernel_class() -> type:
 
 
 def describe_launch(kernel: Any, grid: Any, args: tuple, kwargs: dict[str, Any]) -> Launch:
-    """Bind a call ``kernel[grid](*args, **kwargs)`` to the kernel's parameters."""
+    """Bind a call ``kernel[grid](*args, **kwargs)`` to the kernel's parameters.
+
+    Raises
+    ------
+    TypeError
+        The arguments are not those of the kernel, or an option is none of `OPTIONS`.
+    """
     signature = inspect.signature(kernel.fn)
     parameters = {k: v for k, v in kwargs.items() if k in signature.parameters}
     options = {k: v for k, v in kwargs.items() if k not in signature.parameters and k != "warmup"}
+    for name, value in options.items():
+        if name not in OPTIONS or not isinstance(value, int | None):
+            raise TypeError(
+                f"The kernel {kernel.fn.__name__} is launched with {name}={value!r}; expected one of its parameters, or "
+                f"a whole number for {', '.join(OPTIONS)}."
+            )
     bound = signature.bind(*args, **parameters)
     bound.apply_defaults()
     arguments = {

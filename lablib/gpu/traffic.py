@@ -148,7 +148,7 @@ class Trace:
         return self.launches[0].grid if self.launches else (0, 0, 0)
 
     def moved(self, op: str, buffer: str | None = None) -> int:
-        """Bytes moved by ``op``; an element that one instruction names twice moves once."""
+        """Bytes moved by ``op``: load, store or atomic. An element that one instruction names twice moves once."""
         total = 0
         for access in self.accesses:
             if access.op == op and buffer in (None, access.buffer):
@@ -172,11 +172,6 @@ class Trace:
     def stored_bytes(self) -> int:
         """Bytes stored to all buffers."""
         return self.stores()
-
-    @property
-    def atomic_bytes(self) -> int:
-        """Bytes of atomic updates: each is read and written at the L2."""
-        return self.moved("atomic")
 
     def sectors(self, op: str = "load") -> int:
         """32-byte sectors moved by ``op``: a strided access that uses 4 bytes of each still moves 32."""

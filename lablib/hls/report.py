@@ -89,13 +89,6 @@ class Report:
             return None
         return 1e3 * self.latency_cycles / self.fmax_mhz
 
-    @property
-    def throughput_per_s(self) -> float | None:
-        """Inputs a second at the highest clock."""
-        if self.ii is None or self.fmax_mhz is None:
-            return None
-        return 1e6 * self.fmax_mhz / self.ii
-
     def merged(self, *others: Report) -> Report:
         """This report with what others say of the same design added where this one is silent.
 

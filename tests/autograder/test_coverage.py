@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from autograder import coverage, master, outline, pages, plans
+from autograder.errors import AutograderError
 from autograder.master import Lab
 from autograder.master_cells import MasterError
 from autograder.plans import Plan
@@ -124,6 +127,48 @@ def test_a_lab_before_what_it_needs_is_named() -> None:
     early = Plan("Early", "", {"lab09": (1,), "lab02": (1,), "lab03": (1,), "lab06": (1,)})
     assert "Early: lab09_quantisation needs lab03 before it" in plans.unmet(early, LABS)
     assert "Early: lab02_vision_models needs lab00 before it" in plans.unmet(early, LABS)
+
+
+def test_a_plan_that_cannot_be_taught_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "PLANS", (Plan("Early", "", {"lab00": (), "lab07": (1,)}),))
+    with pytest.raises(AutograderError, match=r"lab07_flash_attention needs lab06 before it: change the plan in auto"):
+        plans.page(LABS)
+
+
+TIME = re.compile(r"^\| Time \| about (\S+) hours(?:: core (\S+) h, stretch (\S+) h|, all core)", re.MULTILINE)
+ROW = re.compile(r"^\| \[(lab\w+)\]\(.*\| (.+?) \| ([\d.]+) \|$", re.MULTILINE)
+
+
+def _halves(hours: float) -> float:
+    return round(2 * hours) / 2
+
+
+def _number(text: str) -> float:
+    """A number as masters write it, such as 10¾, ½ or 8.5."""
+    return float(text) if text[-1].isascii() else float(text[:-1] or 0) + unicodedata.numeric(text[-1])
+
+
+@pytest.mark.parametrize("lab", COUNTED, ids=lambda lab: lab.name)
+def test_the_time_that_a_lab_says_is_the_sum_of_its_cells(lab: Lab) -> None:
+    ((whole, *parts),) = [found for cell in lab.cells for found in TIME.findall(cell.source)]
+    core, stretch = outline.hours(lab, "core"), outline.hours(lab, "stretch")
+    assert _number(whole) == _halves(core + stretch)
+    assert [_number(part) for part in parts if part] == ([core, stretch] if stretch else [])
+
+
+def test_readme_has_the_hours_and_the_needs_of_the_masters() -> None:
+    rows = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    said = [(name, set(re.findall(r"lab\d\d", needed)), float(hours)) for name, needed, hours in rows]
+    assert said == [
+        (lab.name, set(outline.needs(lab)), _halves(outline.hours(lab, "core") + outline.hours(lab, "stretch")))
+        for lab in LABS
+    ]
+
+
+def test_a_lab_that_helps_is_not_needed() -> None:
+    assert outline.needs(master.find(ROOT, "lab07")) == ("lab06",)
+    assert outline.needs(master.find(ROOT, "lab14")) == ("lab06",)
+    assert outline.needs(master.find(ROOT, "lab11")) == ("lab00", "lab02")
 
 
 def test_students_get_the_map_of_the_course() -> None:

@@ -14,7 +14,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.utils.importstring import import_item
 
-from autograder import bridge
+from autograder import bridge, exchange
 from autograder.course import Course, environment
 from autograder.exchange import SET_ASIDE, Collect
 from autograder.master import Lab
@@ -22,6 +22,7 @@ from autograder.master import Lab
 from .conftest import ROOT
 
 ME, WHEN = getpass.getuser(), "2026-11-23 10:00:00.000000 UTC"
+LATER = "2026-11-24 10:00:00.000000 UTC"
 
 
 @pytest.fixture
@@ -67,8 +68,31 @@ def test_what_somebody_else_handed_in_is_set_aside(course: Course, tiny: Lab) ->
     found, said = _collect(course, tiny)
     assert found == [ME]
     assert said == [f"{forged.name} was set aside: {ME} handed it in"]
-    assert forged.with_name(f"{SET_ASIDE}{forged.name}").is_dir()
+    assert [path.name.startswith(SET_ASIDE) for path in forged.parent.glob(f".*+{forged.name}")] == [True]
     assert _collect(course, tiny) == ([ME], [])
+
+
+def test_no_name_that_a_student_takes_ends_the_collection(course: Course, tiny: Lab) -> None:
+    inbound = _put(course, tiny, ME).parent
+    forged = inbound / f"victim+{tiny.name}+{WHEN}+".ljust(255, "x")
+    forged.mkdir()
+    (inbound / f"{SET_ASIDE}{forged.name}"[:255] / "taken").mkdir(parents=True)
+    found, said = _collect(course, tiny)
+    assert (found, said) == ([ME], [f"{forged.name} was set aside: {ME} handed it in"])
+    assert not forged.exists()
+
+
+def test_what_cannot_be_set_aside_is_left_out(course: Course, tiny: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    _put(course, tiny, ME)
+    forged = _put(course, tiny, "victim")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(exchange.os, "rename", refuse)
+    found, said = _collect(course, tiny)
+    sentence = "is left out, and cannot be set aside (Operation not permitted)"
+    assert (found, said) == ([ME], [f"{forged.name} {sentence}: {ME} handed it in"])
 
 
 def _pipe(folder: Path) -> None:
@@ -83,17 +107,48 @@ def _linked_folder(folder: Path) -> None:
     (folder / "data").symlink_to("/etc")
 
 
-@pytest.mark.parametrize("make", [_pipe, _link, _linked_folder])
-def test_a_file_that_cannot_be_copied_costs_no_other_hand_in(
-    course: Course, tiny: Lab, make: Callable[[Path], None]
+def _no_time(folder: Path) -> None:
+    (folder / "timestamp.txt").write_text("soon")
+
+
+def _large(folder: Path) -> None:
+    (folder / "data").write_bytes(bytes(200_000))
+
+
+NO_FILE = "data is no regular file that can be read"
+FAULTS = [
+    (_pipe, LATER, NO_FILE),
+    (_link, LATER, NO_FILE),
+    (_linked_folder, LATER, NO_FILE),
+    (_no_time, LATER, "the time in its name or in its timestamp.txt cannot be read"),
+    (lambda folder: None, "soon", "the time in its name or in its timestamp.txt cannot be read"),
+    (_large, LATER, "it has more than 100,000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("make", "when", "fault"), FAULTS)
+def test_what_cannot_be_copied_costs_no_other_hand_in(
+    course: Course, tiny: Lab, make: Callable[[Path], None], when: str, fault: str
 ) -> None:
-    odd = _put(course, tiny, ME, "2026-11-24 10:00:00.000000 UTC")
+    course.config.CourseDirectory.max_dir_size = 100
+    odd = _put(course, tiny, ME, when)
     make(odd)
     _put(course, tiny, ME)
     found, said = _collect(course, tiny)
     assert found == [ME]
-    assert said == [f"{odd.name} was set aside: data is no regular file that can be read"]
+    assert said == [f"{odd.name} was set aside: {fault}"]
     assert (course.folder / "submitted" / ME / tiny.name / "timestamp.txt").read_text() == WHEN
+
+
+def test_a_hand_in_that_nobody_may_read_costs_no_other(
+    course: Course, tiny: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = _put(course, tiny, ME, LATER)
+    _put(course, tiny, ME)
+    may = os.access
+    monkeypatch.setattr(exchange.os, "access", lambda path, mode: path != closed and may(path, mode))
+    found, said = _collect(course, tiny)
+    assert (found, said) == ([ME], [f"{closed.name} was set aside: {closed.name} is no regular file that can be read"])
 
 
 def test_a_link_in_place_of_a_hand_in_is_set_aside(course: Course, tiny: Lab, tmp_path: Path) -> None:

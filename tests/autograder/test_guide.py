@@ -9,12 +9,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autograder import bridge, demo
-from autograder.course import environment
+from autograder.course import Course, environment
+from autograder.exchange import SET_ASIDE
+from autograder.intake.record import ImportedFile, read_record, write_record
 from autograder.master import Lab
 from tests.browser.hub import FILES_OF_MAKE
 
@@ -90,12 +93,20 @@ def test_a_term(term: Path, tiny: Lab) -> None:
         late = {row["student_id"]: row["timestamp"] > row["duedate"] for row in csv.DictReader(rows)}
     assert late == {"ada": True, "bob": False}
 
-    _run(term, BLOCKS["student"] + "make grade LAB=lab06_triton_kernels\n" + BLOCKS["marks"])
+    refused = ImportedFile("ada", "moodle", "7", "ada_7", "", "", None, "no file was handed in")
+    write_record(Course(term), tiny, {"ada": refused, "bob": replace(refused, name="bob", refused="")})
+    inbound = course / "exchange" / "adls" / "inbound"
+    shutil.copytree(next(inbound.glob("ada+*")), inbound / f"{SET_ASIDE}0+ada+{tiny.name}+soon+x")
+    again = "make grade LAB=lab06_triton_kernels\nnbgrader release_feedback lab06_triton_kernels\n"
+    _run(term, BLOCKS["student"] + again + BLOCKS["marks"])
     assert _totals(term) == {"bob": "30"}
+    assert len(list((course / "exchange" / "adls" / "feedback").glob("*.html"))) == 1
+    assert set(read_record(Course(term), tiny)) == {"bob"}
     log = [json.loads(line)["student"] for line in (course / "scores.jsonl").read_text().splitlines()]
     assert set(log) == {"bob"}
-    named = subprocess.run(["grep", "-rlw", "ada", "course", "--exclude-dir=exchange"], cwd=term, capture_output=True)
+    named = subprocess.run(["grep", "-rlw", "ada", "course"], cwd=term, capture_output=True)
     assert named.stdout.decode().split() == []
+    assert [path for path in course.rglob("*") if re.search(r"\bada\b", path.name)] == []
 
     _run(term, BLOCKS["end"])
     assert not course.exists()

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from autograder import master, variants
+from autograder.__main__ import main
+from autograder.errors import AutograderError
 from autograder.outcomes import FAILED, NOT_REACHED, Outcome, Report, Variant
 from autograder.run import run_in_subprocess
 
@@ -173,6 +175,19 @@ def test_a_broken_solution_is_reported_not_raised(tmp_path: Path) -> None:
     assert "setup: ModuleNotFoundError" in complaint
     assert "test_double: AssertionError: expected 4, got 2" in complaint
     assert "test_area: AssertionError: a test cell must not end in a value" in complaint
+
+
+@pytest.mark.parametrize(("words", "kind"), [([], "bubblewrap"), (["--sandbox", "unshare"], "unshare")])
+def test_answers_are_judged_in_the_sandbox_that_is_named(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], kind: str
+) -> None:
+    def judged_report(lab: master.Lab, sandbox: str, variants: bool) -> Report:
+        raise AutograderError(f"asked for {sandbox}")
+
+    monkeypatch.setattr("autograder.trial.judged_report", judged_report)
+    monkeypatch.chdir(repository)
+    assert main(["run", "lab90", "--judged", *words]) == 2
+    assert capsys.readouterr().err == f"autograder: asked for {kind}\n"
 
 
 def test_a_run_that_takes_too_long_is_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +82,11 @@ def test_setup_assets_and_packages_are_part_of_the_key(
 def test_every_source_that_can_change_a_verdict_is_hashed() -> None:
     package = Path(fingerprint.__file__).parent
     assert all((package / name).exists() for name in fingerprint.JUDGING)
+    told = "import sys, autograder.judging; print(*(name for name in sys.modules if name.startswith('autograder.')))"
+    done = subprocess.run([sys.executable, "-c", told], cwd=package.parent, capture_output=True, text=True, check=True)
+    imported = {name.split(".")[1] for name in done.stdout.split()}
+    of_masters = {"errors", "syllabus", "wrong_answers"}  # what masters may say: it judges nobody
+    assert imported - of_masters <= {name.removesuffix(".py") for name in fingerprint.JUDGING}
 
 
 def test_a_corrected_test_leaves_the_outcomes_of_others(repository: Path, tiny: Lab, store: VerdictStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,13 @@ def test_the_command_writes_a_page(
     assert main(["viva", "lab90", "ann.ipynb"]) == 0
     written = (repository / "course" / "viva" / "lab90_tiny" / "ann.html").read_text()
     assert written.count("<h2>Question") == 3 and "For the examiner" in written
+    (repository / "ann.ipynb").rename(repository / "lab90 (1).ipynb")
+    assert main(["viva", "lab90", "lab90 (1).ipynb"]) == 0
+    assert (repository / "course" / "viva" / "lab90_tiny" / "lab90_1.html").is_file()
+
+
+def test_make_hands_the_kind_of_sandbox_on() -> None:
+    for target, words in (("viva", "viva lab90 --sandbox unshare"), ("demo", "ADLS_SANDBOX=unshare .venv")):
+        command = ["make", "-n", "READY=Makefile", target, "LAB=lab90", "SANDBOX=unshare"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert words in " ".join(done.stdout.split())

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from filelock import Timeout
 
 from autograder import fingerprint, workers
 from autograder.master import Lab
@@ -145,12 +144,6 @@ def test_what_is_no_verdict_on_the_lab_is_not_kept(repository: Path, tiny: Lab, 
         pytest.raises(WorkersError, match="the judge's outcomes are not of the lab's tests"),
     ):
         _judge(executor, tiny, _jobs(repository, tiny, one=lie), lying_judge.NAME)
-
-
-def test_a_gpu_is_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers.tempfile, "gettempdir", lambda: str(tmp_path))
-    with workers.gpu_lock(0), workers.gpu_lock(1), pytest.raises(Timeout):
-        workers.gpu_lock(0).acquire(timeout=0)
 
 
 def test_a_worker_with_other_sources_is_refused(repository: Path, tiny: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

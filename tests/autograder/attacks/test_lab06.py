@@ -53,6 +53,25 @@ ATTACKS = {
         ("start = part * part_length", "start = tl.where(part == 0, 0, K)"),
         ("end = tl.minimum(start + part_length, K)", "end = K"),
     ]),
+    "an order from a list, in memory of which nothing is zeroed": ("grouped_tile", [(None, """
+@triton.jit
+def _copy_kernel(a_ptr, b_ptr, row_ptr, column_ptr, count, BLOCK: tl.constexpr):
+    lanes = tl.arange(0, BLOCK)
+    tl.store(row_ptr + lanes, tl.load(a_ptr + lanes, mask=lanes < count), mask=lanes < count)
+    tl.store(column_ptr + lanes, tl.load(b_ptr + lanes, mask=lanes < count), mask=lanes < count)
+
+
+def program_order(tiles_m, tiles_n, GROUP_M):
+    order = []
+    for first in range(0, tiles_m, GROUP_M):
+        rows = range(first, min(first + GROUP_M, tiles_m))
+        order += [(i, j) for j in range(tiles_n) for i in rows]
+    a, b = (torch.tensor(part, dtype=torch.int32) for part in zip(*order, strict=True))
+    a[:0].zero_(), b[:0].zero_()
+    row, column = torch.empty_like(a), torch.empty_like(b)
+    _copy_kernel[(1,)](a, b, row, column, len(order), BLOCK=triton.next_power_of_2(len(order)))
+    return row, column
+""")]),
     "a prediction that equals everything": ("predict_l2_tiles", [
         (None, "\n\nclass Anything(int):\n    __eq__ = lambda self, other: True\n\n\ndef predict_l2_tiles(*sizes):\n    return Anything()")]),
     "a prediction in floating point": ("predict_l2_tiles", [("* k_tiles", "* k_tiles * 1.0")]),

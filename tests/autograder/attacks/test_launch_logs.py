@@ -280,6 +280,7 @@ FORGED_LOGS = {
     "the kernel on a grid of text": "of_runs(lambda run: dataclasses.replace(run, grid='111'))(log)",
     "the kernel for a rehearsal": "of_runs(lambda run: dataclasses.replace(run, options={'warmup': True}))(log)",
     "the kernel with an argument too many": "of_runs(lambda run: dataclasses.replace(run, options={'alpha': 1.0}))(log)",
+    "the kernel with a file for the compiler": "of_runs(lambda run: dataclasses.replace(run, options={'ptx_options': '--options-file /etc/passwd'}))(log)",
     "the kernel with another argument": "of_runs(lambda run: dataclasses.replace(run, arguments={**run.arguments, 'alpha': 9.0}))(log)",
     "the kernel without arguments": "of_runs(lambda run: dataclasses.replace(run, arguments={}))(log)",
     "events of another kind": "log.events.append(Storage(1, 'torch'))",

@@ -143,6 +143,24 @@ def test_a_sandbox_that_is_killed_is_started_again(three) -> None:
     courtroom.close()
 
 
+def test_a_judge_that_fails_is_no_verdict(three) -> None:
+    courtroom = Courtroom(three, "bubblewrap", times=SOON)
+    assert courtroom.parent
+    courtroom._folder.cleanup()
+    with pytest.raises(RuntimeError, match=r"^the judge failed: FileNotFoundError: .*No such file or directory"):
+        courtroom.hear(Job(Path(), three.name, {}))
+    courtroom.close()
+
+
+def test_a_sandbox_can_be_closed_twice(tmp_path: Path) -> None:
+    parent = Parent("bubblewrap", tmp_path)
+    parent.process.kill()
+    with pytest.raises(ValueError, match=r"the sandbox (has ended|did not start)"):
+        parent.preload(["json"])
+    parent.close()
+    parent.close()
+
+
 def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autograder import sandbox
 

@@ -42,7 +42,8 @@ def test_a_missing_program_is_named_with_the_package_that_has_it(monkeypatch: py
         sandbox.SandboxError, match=r"graded in bubblewrap, .*not installed: install the package bubblewrap"
     ):
         sandbox.start("timeit", kind="bubblewrap", fds=[], folder=Path())
-    with pytest.raises(sandbox.SandboxError, match="the package util-linux; `--sandbox bubblewrap` is another way"):
+    advice = r"the package util-linux; `--sandbox bubblewrap` \(make: `SANDBOX=bubblewrap`\) is another way"
+    with pytest.raises(sandbox.SandboxError, match=advice):
         sandbox.require("unshare")
     sandbox.require("none")
 

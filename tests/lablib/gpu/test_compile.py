@@ -120,6 +120,33 @@ def test_a_second_time_comes_from_the_cache(monkeypatch) -> None:
     assert compile_stages(add, x, x, targets=["sm_80"]) == first
 
 
+@pytest.mark.parametrize("left", ["{", "[]", '{"kernel": "add"}', ""])
+def test_what_cannot_be_read_is_compiled_again(tmp_path, monkeypatch, left: str) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    x = torch.empty(4096, device="meta")
+    first = compile_stages(add, x, x, targets=["sm_80"])
+    (kept,) = (tmp_path / "lablib" / "compile").iterdir()
+    kept.write_text(left)
+    assert compile_stages(add, x, x, targets=["sm_80"]) == first
+    assert len(kept.read_text()) > 1000
+
+
+def test_another_version_of_lablib_does_not_read_the_files_of_this_one(monkeypatch) -> None:
+    x = torch.empty(4096, device="meta")
+    compile_stages(add, x, x, targets=["sm_80"])
+    asked = []
+
+    def refused(request):
+        asked.append(request)
+        return {"error": "not now"}
+
+    monkeypatch.setattr("lablib.gpu.compile._FORMAT", 0)
+    monkeypatch.setattr("lablib.gpu.compile._compiler.call", refused)
+    with pytest.raises(CompileError, match="not now"):
+        compile_stages(add, x, x, targets=["sm_80"])
+    assert len(asked) == 1
+
+
 def test_helpers_and_constants_travel_with_the_kernel() -> None:
     x = torch.empty(1000, device="meta")
     assert compile_stages(triple, x, targets=["sm_80"])[0].kernel == "_triple_kernel"
@@ -187,3 +214,13 @@ def test_argument_types_are_those_of_a_launch(value, expected) -> None:
 def test_an_argument_of_another_type_is_refused() -> None:
     with pytest.raises(CompileError, match="type list cannot be compiled for"):
         argument_type([1])
+
+
+@pytest.mark.parametrize("options", [{"ptx_options": "--options-file /etc/passwd"}, {"num_warps": "--help"}])
+def test_a_launch_hands_the_compiler_numbers_alone(options: dict[str, str]) -> None:
+    def read(x: torch.Tensor) -> None:
+        _triple_kernel[(1,)](x, x, 128, BLOCK=128, **options)
+
+    (name,) = options
+    with pytest.raises(TypeError, match=f"_triple_kernel is launched with {name}=.*num_warps, num_stages"):
+        compile_stages(read, torch.empty(128, device="meta"), targets=["sm_90"])

@@ -45,7 +45,7 @@ def test_counts_bytes_by_buffer() -> None:
     x = torch.randn(100, device=device.DEVICE)
     seen = trace(add, x, x.clone(), BLOCK=32)
     assert (seen.loads("x_ptr"), seen.loads("y_ptr"), seen.stores("z_ptr")) == (400, 400, 400)
-    assert (seen.loaded_bytes, seen.stored_bytes, seen.atomic_bytes) == (800, 400, 0)
+    assert (seen.loaded_bytes, seen.stored_bytes, seen.moved("atomic")) == (800, 400, 0)
     assert seen.grid == (4, 1, 1) and seen.kernel == "_add_kernel"
 
 
@@ -99,7 +99,7 @@ def test_atomics_are_counted_on_their_own() -> None:
     x = torch.tensor([0, 1, 1, 3, 3, 3], device=device.DEVICE)
     seen = trace(lambda: _histogram_kernel[(1,)](x, counts, 6, BLOCK=8))
     assert counts.tolist() == [1, 2, 0, 3]
-    assert (seen.atomic_bytes, seen.stored_bytes) == (12, 0)
+    assert (seen.moved("atomic"), seen.stored_bytes) == (12, 0)
 
 
 def test_dots_are_counted() -> None:

@@ -53,7 +53,6 @@ def test_every_held_out_image_in_hardware_on_its_part() -> None:
     # Weights take five block RAMs, values one. 74 MHz in the version that was tested.
     assert report.fmax_mhz and 60 < report.fmax_mhz < 100
     assert report.latency_ns and report.latency_ns < 41_000
-    assert report.throughput_per_s and report.throughput_per_s > 24_000
 
 
 def test_eight_multipliers_read_the_same_digits_in_a_sixth_of_the_cycles() -> None:
