@@ -31,8 +31,23 @@ def place(name: str) -> Path:
     return (folder.parent if LAB.fullmatch(folder.name) else folder) / name
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
+def _is_dict(entry: Any) -> bool:
+    return isinstance(entry, dict)
+
+
+def read(
+    path: Path, fits: Callable[[Any], bool] = _is_dict, holds: str = "names and values for each lab"
+) -> dict[str, Any]:
     """The file's content, by lab and by name; empty when there is no file.
+
+    Parameters
+    ----------
+    path
+        A JSON file.
+    fits
+        Whether an entry is what the file is to hold; by default a dict.
+    holds
+        What that is, in words.
 
     Raises
     ------
@@ -45,16 +60,28 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         return {}
     except ValueError as error:
         raise ValueError(f"{path} is no JSON ({error}); {_ADVICE}") from None
-    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
-        raise ValueError(f"{path} is to hold names and values for each lab, and holds something else; {_ADVICE}")
+    if not isinstance(content, dict) or not all(fits(entry) for entry in content.values()):
+        raise ValueError(f"{path} is to hold {holds}, and holds something else; {_ADVICE}")
     return content
 
 
 _ADVICE = "nothing was written: mend it, or give it another name and run your cells again."
 
 
-def update(path: Path, change: Callable[[dict[str, dict[str, Any]]], None]) -> None:
+def update(
+    path: Path,
+    change: Callable[[dict[str, Any]], object],
+    fits: Callable[[Any], bool] = _is_dict,
+    holds: str = "names and values for each lab",
+) -> None:
     """Let `change` alter the file's content, with no other writer in between.
+
+    Parameters
+    ----------
+    path, fits, holds
+        As in `read`.
+    change
+        Gets the content, and changes it in place.
 
     Raises
     ------
@@ -62,7 +89,7 @@ def update(path: Path, change: Callable[[dict[str, dict[str, Any]]], None]) -> N
         As `read` does; the file stays as it is.
     """
     with _locked(path):
-        content = read(path)
+        content = read(path, fits, holds)
         change(content)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         with draft.open("w", encoding="utf-8") as stream:

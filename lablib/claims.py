@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from collections.abc import Mapping
+from reprlib import repr as shortened
 from typing import Any
 
 __all__ = ["TOLERANCE", "digest", "state", "validate", "verify"]
@@ -52,10 +53,11 @@ def digest(delivery: Any) -> str:
 
 def _add(found: Any, value: Any) -> None:
     if isinstance(value, Mapping):
+        wrong = [key for key in value if not isinstance(key, str)]
+        if wrong:
+            raise ValueError(f"A delivery's dicts have text as keys; this one has {wrong[0]!r}.")
         found.update(f"dict {len(value)};".encode())
         for key in sorted(value):
-            if not isinstance(key, str):
-                raise ValueError(f"A delivery's dicts have text as keys; this one has {key!r}.")
             _add(found, key)
             _add(found, value[key])
     elif isinstance(value, (list, tuple)):
@@ -65,11 +67,24 @@ def _add(found: Any, value: Any) -> None:
     elif value is None or isinstance(value, (bool, int, float, str)):
         found.update(f"{type(value).__name__} {len(repr(value))} {value!r};".encode())
     elif hasattr(value, "detach") or hasattr(value, "dtype"):
-        array = value.detach().cpu().contiguous().numpy() if hasattr(value, "detach") else value
-        found.update(f"array {array.dtype} {tuple(array.shape)};".encode())
+        kind, array = _values(value)
+        found.update(f"array {kind} {tuple(value.shape)};".encode())
         found.update(array.tobytes())
     else:
         raise ValueError(f"A delivery holds plain values and tensors; this is a {type(value).__name__}.")
+
+
+def _values(value: Any) -> tuple[str, Any]:
+    """The dtype of a tensor or array, and its values in memory; the bytes of one that numpy does not know."""
+    if not hasattr(value, "detach"):
+        return str(value.dtype), value
+    tensor = value.detach().cpu().contiguous()
+    try:
+        return str(tensor.numpy().dtype), tensor.numpy()
+    except TypeError:  # bfloat16, and floats of 8 bits
+        import torch
+
+        return str(tensor.dtype), tensor.reshape(-1).view(torch.uint8).numpy()
 
 
 def state(word: str, stage: str, delivery: Any, figures: Mapping[str, tuple[float, str, str]]) -> str:
@@ -121,15 +136,15 @@ def validate(text: str) -> dict[str, Any]:
         raise ValueError(f"Claims are JSON text; this is a {type(text).__name__}: see lablib.claims.state.")
     try:
         read = json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # also a whole number of more digits than Python reads
         raise ValueError(f"The claims are no JSON: {error}.") from None
     _has(read, _KEYS, "The claims")
     seen: set[str] = set()
     for claim in read["claims"]:
         _has(claim, _CLAIM, "A claim")
         name, value = claim["figure"], claim["value"]
-        if isinstance(value, bool) or not math.isfinite(value):
-            raise ValueError(f"The figure {name!r} is {value}: a claim's value is a finite number.")
+        if isinstance(value, bool) or not abs(value) <= sys.float_info.max:  # whole numbers have no bound of their own
+            raise ValueError(f"The figure {name!r} is {shortened(value)}: a claim's value is a finite number.")
         if not claim["unit"].strip() or not claim["how"].strip():
             raise ValueError(
                 f"The figure {name!r} has no unit, or does not say how it was measured: nobody can check it."

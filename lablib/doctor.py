@@ -62,11 +62,14 @@ class PythonPackage:
 
 PACKAGES = (
     PythonPackage("torch", "torch", "torch", "no lab runs"),
-    PythonPackage("triton", "triton", "triton", "lab06, lab07, lab14 do not run (Linux and WSL2 only)"),
+    PythonPackage("triton", "triton", "triton", "no lab runs (Linux and WSL2 only)"),
 )
+_NO_MACHINE_CODE = "lab00, lab06 and lab07 cannot compile kernels for a GPU that is not there"
 TRITON_BINARIES = (
-    ("ptxas", "lab06 cannot compile kernels for a GPU that is not there"),
-    ("cuobjdump", "lab06 cannot show a kernel's SASS"),
+    ("ptxas", _NO_MACHINE_CODE),
+    ("ptxas-blackwell", "lab06 cannot compile kernels for a B200 that is not there"),
+    ("nvdisasm", _NO_MACHINE_CODE),
+    ("cuobjdump", _NO_MACHINE_CODE),
 )
 
 

@@ -41,7 +41,8 @@ def write(labs: Path) -> Path | None:
     """
     if not (labs / COURSE).is_file():
         return None
-    text = page(json.loads((labs / COURSE).read_text(encoding="utf-8")), beside.read(labs / PROGRESS))
+    progress = beside.read(labs / PROGRESS, _are_runs, "how each check of a lab ended and when")
+    text = page(json.loads((labs / COURSE).read_text(encoding="utf-8")), progress)
     draft = labs / f".{PAGE}.{os.getpid()}"
     draft.write_text(text, encoding="utf-8")
     os.replace(draft, labs / PAGE)
@@ -81,6 +82,12 @@ def page(course: dict[str, Any], progress: dict[str, dict[str, Any]]) -> str:
         ),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _are_runs(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(run, dict) and isinstance(run.get("at"), str) for run in entry.values()
+    )
 
 
 def _visible(lab: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,8 +6,12 @@ beside the notebook; a later call returns it, and says so when the value has mov
 
 from __future__ import annotations
 
-import json
+import sys
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
+
+from lablib import beside
 
 __all__ = ["lock"]
 
@@ -22,30 +26,44 @@ def lock(name: str, value: float, folder: Path | str = ".") -> float:
     name
         What is predicted.
     value
-        A finite number.
+        A finite number, also one of numpy's.
     folder
         Where ``predictions.json`` is kept; by default beside the notebook.
 
     Returns
     -------
     float
-        The prediction that was locked first. Delete its line in ``predictions.json`` to start over.
+        The prediction that was locked first. Delete ``predictions.json`` to start over.
 
     Raises
     ------
     ValueError
-        If ``value`` is not a finite number.
+        If ``value`` is not a finite number, or the file is broken; then nothing is written.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) == float("inf"):
+    number = _plain(value)
+    if not _fits(number):
         raise ValueError(
             f"The prediction {name!r} must be a finite number; it is {value!r}. Predict first, then measure."
         )
-    path = Path(folder) / FILE
-    locked = json.loads(path.read_text()) if path.is_file() else {}
-    if name not in locked:
-        locked[name] = value
-        path.write_text(json.dumps(locked, indent=2) + "\n")
-        print(f"Locked: {name} = {value:g}.")
-    elif locked[name] != value:
-        print(f"You locked {name} = {locked[name]:g} first; {value:g} is what you think now. Explain both.")
-    return float(locked[name])
+    path, form = Path(folder) / FILE, (_fits, "a number for each prediction")
+    new = name not in beside.read(path, *form)
+    if new:
+        beside.update(path, lambda locked: locked.setdefault(name, number), *form)
+    first = beside.read(path, *form)[name]
+    if first != number:
+        print(f"You locked {name} = {first:g} first; {number:g} is what you think now. Explain both.")
+    elif new:
+        print(f"Locked: {name} = {number:g}.")
+    return float(first)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy and the like as Python's own, which JSON can hold."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _fits(value: Any) -> bool:
+    """Whether it is a finite number, and no larger than a float can be."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -9,7 +9,10 @@ import torch
 
 __all__ = ["RTOL", "close", "equal", "raises", "rounded"]
 
-RTOL = {torch.float64: 1e-11, torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
+RTOL = {
+    torch.float64: 1e-11, torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2,
+    torch.complex128: 1e-11, torch.complex64: 1e-5,
+}  # fmt: skip
 """Relative tolerance by dtype: a few units in the last place, for sums of up to some thousand terms."""
 
 FLOAT32_SLACK = 2e-5
@@ -45,13 +48,16 @@ def close(actual: Any, expected: torch.Tensor, rtol: float | None = None, name: 
     _same_kind(actual, expected, name)
     if expected.numel() == 0:
         return
-    got, want = actual.detach().to("cpu", torch.float64), expected.detach().to("cpu", torch.float64)
+    wide = torch.complex128 if expected.is_complex() else torch.float64
+    got, want = actual.detach().to("cpu", wide), expected.detach().to("cpu", wide)
     tolerance = RTOL.get(expected.dtype, 0.0) if rtol is None else rtol
-    scale = want[want.isfinite()].square().mean().sqrt() if want.isfinite().any() else torch.tensor(0.0)
+    scale = want[want.isfinite()].abs().square().mean().sqrt() if want.isfinite().any() else torch.tensor(0.0)
     good = want.isfinite() & ((got - want).abs() <= tolerance * (want.abs() + scale))
     good |= got == want  # equal infinities
     if bool(good.all()):
         return
+    if not (expected.is_floating_point() or expected.is_complex()):
+        got, want = actual.detach().cpu(), expected.detach().cpu()  # with all of their digits
     raise AssertionError(_difference(got, want, good, name))
 
 
@@ -112,7 +118,7 @@ def equal(actual: Any, expected: Any, name: str = "the result") -> None:
         raise AssertionError(f"{name} is {_kind(actual)}, expected {_kind(expected)}.")
     if isinstance(expected, dict):
         if actual.keys() != expected.keys():
-            raise AssertionError(f"{name} has keys {sorted(actual)}, expected {sorted(expected)}.")
+            raise AssertionError(f"{name} has keys {sorted(actual, key=repr)}, expected {sorted(expected, key=repr)}.")
         for key in expected:
             equal(actual[key], expected[key], f"{name}[{key!r}]")
     elif isinstance(expected, (list, tuple)):
@@ -178,7 +184,7 @@ def _difference(got: torch.Tensor, want: torch.Tensor, good: torch.Tensor, name:
     count = int(bad.sum())
     text = (
         f"{name} differs in {count} of {bad.numel()} elements; the first is at {list(first)}: "
-        f"got {got[first].item():.6g}, expected {want[first].item():.6g}."
+        f"got {_shown(got[first].item())}, expected {_shown(want[first].item())}."
     )
     missing = int((got != got).sum())
     if missing:
@@ -186,6 +192,11 @@ def _difference(got: torch.Tensor, want: torch.Tensor, good: torch.Tensor, name:
     elif bad.dim() == 2 and count < bad.numel():
         text += _pattern(bad)
     return text
+
+
+def _shown(value: Any) -> str:
+    """Whole numbers with all of their digits."""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
 def _pattern(bad: torch.Tensor) -> str:

@@ -14,7 +14,7 @@ Source: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014, sect
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 __all__ = ["Disk", "FolderDisk"]
@@ -22,7 +22,8 @@ __all__ = ["Disk", "FolderDisk"]
 Draw = Callable[[int, int], int]
 """``draw(low, high)`` gives a whole number from low up to, but without, high."""
 
-_OPERATIONS = ("write", "flush", "rename", "flush folder", "remove", "read", "names")
+_OPERATIONS = {"write": 2, "flush": 1, "rename": 2, "flush folder": 0, "remove": 1, "read": 1, "names": 0}
+"""How many arguments each takes."""
 
 
 class _File:
@@ -71,12 +72,11 @@ class Disk:
         ValueError
             If there is no such request, or no such file.
         """
+        _refuse(operation, arguments, self._now)
         if operation == "names":
             return sorted(self._now)
         if operation == "read":
-            self._existing(operation, arguments[0])
             return self._now[arguments[0]]
-        self._refuse(operation, arguments)
         if operation == "write":
             self._now[arguments[0]] = bytes(arguments[1])
         elif operation == "rename":
@@ -85,21 +85,6 @@ class Disk:
             del self._now[arguments[0]]
         self.log.append((operation, *arguments))
         return None
-
-    def _refuse(self, operation: str, arguments: tuple) -> None:
-        wanted = {"write": 2, "rename": 2, "flush": 1, "remove": 1, "flush folder": 0}
-        if operation not in wanted:
-            raise ValueError(f"A disk has no {operation!r}: it knows {', '.join(_OPERATIONS)}.")
-        if len(arguments) != wanted[operation]:
-            raise ValueError(f"{operation!r} takes {wanted[operation]} arguments, but got {len(arguments)}.")
-        if operation == "write" and not isinstance(arguments[1], bytes):
-            raise ValueError(f"'write' takes bytes, but got {type(arguments[1]).__name__} for {arguments[0]!r}.")
-        if operation not in ("write", "flush folder"):
-            self._existing(operation, arguments[0])
-
-    def _existing(self, operation: str, name: str) -> None:
-        if name not in self._now:
-            raise ValueError(f"{operation!r} of {name!r}: there is no such file, only {sorted(self._now)}.")
 
     def files(self) -> dict[str, bytes]:
         """All files, as a program sees them that goes on."""
@@ -140,6 +125,18 @@ class Disk:
         return done
 
 
+def _refuse(operation: str, arguments: tuple, names: Collection[str]) -> None:
+    """Raise a ValueError for a request that cannot be carried out on a disk with files of these names."""
+    if operation not in _OPERATIONS:
+        raise ValueError(f"A disk has no {operation!r}: it knows {', '.join(_OPERATIONS)}.")
+    if len(arguments) != _OPERATIONS[operation]:
+        raise ValueError(f"{operation!r} takes {_OPERATIONS[operation]} arguments, but got {len(arguments)}.")
+    if operation == "write" and not isinstance(arguments[1], bytes):
+        raise ValueError(f"'write' takes bytes, but got {type(arguments[1]).__name__} for {arguments[0]!r}.")
+    if operation in ("read", "flush", "rename", "remove") and arguments[0] not in names:
+        raise ValueError(f"{operation!r} of {arguments[0]!r}: there is no such file, only {sorted(names)}.")
+
+
 def _stored(data: bytes) -> _File:
     file = _File()
     file.data, file.flushed = data, True
@@ -176,8 +173,10 @@ class FolderDisk:
 
     def do(self, operation: str, *arguments) -> object:
         """As `Disk.do`."""
+        names = os.listdir(self.folder)
+        _refuse(operation, arguments, names)
         if operation == "names":
-            return sorted(os.listdir(self.folder))
+            return sorted(names)
         if operation == "flush folder":
             return self._sync(self.folder)
         path = self.folder / arguments[0]
@@ -189,10 +188,8 @@ class FolderDisk:
             return self._sync(path)
         if operation == "rename":
             os.replace(path, self.folder / arguments[1])
-        elif operation == "remove":
-            path.unlink()
         else:
-            raise ValueError(f"A disk has no {operation!r}: it knows {', '.join(_OPERATIONS)}.")
+            path.unlink()
         return None
 
     def files(self) -> dict[str, bytes]:

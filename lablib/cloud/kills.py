@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,17 @@ def run_and_kill(function: Callable[[], object], after: float) -> bool:
     return process.exitcode == -signal.SIGKILL
 
 
-def torchrun_with_kill(samples: int = 60, batch: int = 6, ranks: int = 2) -> dict[str, Any]:
+def torchrun_with_kill(
+    samples: int = 60, batch: int = 6, ranks: int = 2, seconds: float = 120.0
+) -> dict[str, Any]:  # fmt: skip
     """Run `lablib.cloud.elastic_worker` under torchrun; a rank is killed, and torchrun starts all of them again.
+
+    Parameters
+    ----------
+    samples, batch, ranks
+        What is counted, how many of them in a step, and by how many processes.
+    seconds
+        After which all processes are ended.
 
     Returns
     -------
@@ -61,18 +71,35 @@ def torchrun_with_kill(samples: int = 60, batch: int = 6, ranks: int = 2) -> dic
     Raises
     ------
     RuntimeError
-        If the job did not end well; the text has its last lines.
+        If the job did not end well, or not in time; the text has its last lines.
     """
     with tempfile.TemporaryDirectory() as folder:
         worker = Path(__file__).with_name("elastic_worker.py")
         launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
         launch += ["--max-restarts=2", "--monitor-interval=0.1", str(worker), folder, str(samples), str(batch)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-        ended = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=120)
-        report = Path(folder) / "report.json"
-        if ended.returncode or not report.exists():
-            raise RuntimeError(f"torchrun ended with {ended.returncode}: {ended.stderr[-2000:]}")
+        report, log = Path(folder) / "report.json", Path(folder) / "log"
+        with log.open("w") as said:
+            process = subprocess.Popen(launch, env=environment, stdout=said, stderr=said)
+            try:
+                how = f"ended with {process.wait(seconds)}"
+            except subprocess.TimeoutExpired:
+                how = f"took more than {seconds:g} s and was ended"
+            finally:
+                _end(process, folder)
+        if process.returncode or not report.exists():
+            raise RuntimeError(f"torchrun {how}: {log.read_text(errors='replace')[-2000:]}")
         return json.loads(report.read_text())
+
+
+def _end(process: subprocess.Popen, folder: str) -> None:
+    """Kill torchrun if it still runs, and what it left: each rank has a session of its own, and names the folder."""
+    process.kill()
+    process.wait()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is another user's
+            if folder.encode() in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def dask_with_kills(dealer: Any, work: Callable[[list[int]], Any], kills: int = 2) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def serve(
     Raises
     ------
     ValueError
-        If the schedule evicts who does not run, admits who does not wait, or has not the pages or the slots.
+        If no request is asked, one is of less than a token or never fits, or the schedule evicts who does not run,
+        admits who does not wait, or has not the pages or the slots.
 
     Examples
     --------
@@ -94,10 +95,7 @@ def serve(
     >>> served.steps, served.tokens, served.slots
     (5, 6, [[0, 1], [-1, 1], [-1, 1], [2, -1], [2, -1]])
     """
-    waiting = [Request(number, prompt, output) for number, (prompt, output) in enumerate(requests)]
-    longest = max(one.tokens + one.left - 1 for one in waiting)
-    if -(-longest // page) > pages:
-        raise ValueError(f"A request needs {longest} places, but {pages} pages of {page} hold {pages * page}.")
+    waiting = _asked(requests, pages, page)
     running: list[Request] = []
     served, owner = Served(), [-1] * pages
     while waiting or running:
@@ -118,6 +116,21 @@ def serve(
         served.tokens, served.steps = served.tokens + len(running), served.steps + 1
         running = [one for one in running if one.left]
     return served
+
+
+def _asked(requests: Sequence[tuple[int, int]], pages: int, page: int) -> list[Request]:
+    """The requests, if each can be served."""
+    if not requests:
+        raise ValueError("serve expects at least one request, a pair (prompt tokens, output tokens), but got none.")
+    for number, (prompt, output) in enumerate(requests):
+        if prompt < 1 or output < 1:
+            raise ValueError(
+                f"Request {number} has {prompt} prompt tokens and {output} output tokens: expected at least 1 of each."
+            )
+    longest = max(prompt + output - 1 for prompt, output in requests)
+    if -(-longest // page) > pages:
+        raise ValueError(f"A request needs {longest} places, but {pages} pages of {page} hold {pages * page}.")
+    return [Request(number, prompt, output) for number, (prompt, output) in enumerate(requests)]
 
 
 def _moved(

@@ -112,7 +112,7 @@ def _train(message: Any, context: Any, encode: Encode) -> Message:
     state = context.state.get("residual")
     residual = torch.zeros_like(vector) if state is None else state.to_torch_state_dict()["residual"]
     sent, residual = encode(trained - vector, residual)
-    if bool(residual.any()):
+    if state is not None or bool(residual.any()):
         context.state["residual"] = _record({"residual": residual})
     metrics = MetricRecord({"examples": len(y), "loss": loss, "client": client})
     return Message(RecordDict({"sent": _record(sent), "metrics": metrics}), reply_to=message)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import lablib.federated  # noqa: F401  (first: it turns Flower's telemetry off)
 __all__ = ["run_on_superlink"]
 
 _PATIENCE = 240.0  # s
+_SUBMIT = 120.0  # s, for one try of `flwr run`
 _PROJECT = """[project]
 name = "digits"
 version = "1.0.0"
@@ -150,16 +152,21 @@ def _running(commands: Sequence[Sequence[str]], folder: Path) -> Iterator[list[s
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with suppress(ProcessLookupError):  # what it started is in its group
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _submit(folder: Path, processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """``flwr run``, once the SuperLink answers."""
     end = time.monotonic() + 60
     while True:
-        done = subprocess.run(
-            [_tool("flwr"), "run", str(folder / "app"), "lab"], env=_environment(folder), cwd=folder,
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [_tool("flwr"), "run", str(folder / "app"), "lab"], env=_environment(folder), cwd=folder,
+                capture_output=True, text=True, timeout=_SUBMIT, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"`flwr run` took more than {_SUBMIT:g} s. {_logs(folder)}") from None
         if done.returncode == 0:
             return
         _all_alive(processes, folder)

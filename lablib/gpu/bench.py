@@ -34,10 +34,12 @@ def median_seconds(function: Callable[..., Any], *args: Any, repeat_ms: int = 10
 def measured_roofs(elements: int = 2**29, size: int = 8192) -> dict[str, float]:
     """What this GPU reaches with library code: copy bandwidth and float16 matrix rate.
 
+    By default it takes a little more than 2 GiB of the GPU's memory: source and target of the copy.
+
     Parameters
     ----------
     elements
-        float16 elements copied; bytes read and written are both counted.
+        float16 elements copied, an even number; bytes read and written are both counted.
     size
         The matrix product is ``size`` cubed.
 
@@ -45,6 +47,11 @@ def measured_roofs(elements: int = 2**29, size: int = 8192) -> dict[str, float]:
     -------
     dict
         ``bytes_per_s`` and ``flops_per_s``.
+
+    Raises
+    ------
+    RuntimeError
+        Without a GPU, as `median_seconds`.
     """
     source = torch.randn(elements // 2, device=device.DEVICE).view(torch.float16)
     target = torch.empty_like(source)

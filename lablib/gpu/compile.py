@@ -29,6 +29,8 @@ __all__ = ["TARGETS", "CompileError", "Compiled", "compile_launch", "compile_sta
 TARGETS = ("sm_80", "sm_90", "sm_100")
 """Ampere (A100), Hopper (H100, H200), Blackwell (B200)."""
 
+_FORMAT = 1
+"""Of the files in the cache: count it up when `Compiled`, or what is read out of what the compiler says, changes."""
 _compiler = Worker("lablib.gpu.compile_worker:compile_request", {"TRITON_INTERPRET": None})
 
 
@@ -123,10 +125,11 @@ def compile_launch(launch: Launch, target: str = "sm_90") -> Compiled:
         With the compiler's message, or if the target is unknown.
     """
     request = _request(launch, target)
-    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / f"{key}.json"
-    if path.is_file():
-        return Compiled(**json.loads(path.read_text()))
+    named = json.dumps({**request, "format": _FORMAT}, sort_keys=True)
+    path = cache_folder() / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}.json"
+    known = _read(path)
+    if known is not None:
+        return known
     answer = _compiler.call(request)
     if "error" in answer:
         raise CompileError(f"{launch.name} does not compile for {target}: {answer['error']}")
@@ -142,6 +145,14 @@ def compile_launch(launch: Launch, target: str = "sm_90") -> Compiled:
         json.dump(asdict(compiled), file)
     os.replace(file.name, path)
     return compiled
+
+
+def _read(path: Path) -> Compiled | None:
+    """What was compiled before; None where there is nothing, or nothing that can be read."""
+    try:
+        return Compiled(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _request(launch: Launch, target: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _LARGEST = 2**30  # bytes of the largest copy, source and target together
 
 
 def cache_sizes(folder: Path = _CPU) -> dict[str, int]:
-    """Bytes of this machine's data caches by level, such as ``{"L1": 49152, "L2": 2097152}``; empty if unknown.
+    """Bytes of this machine's data caches by level, such as ``{"L1": 49152, "L2": 2097152}``, as far as known.
 
     Examples
     --------
@@ -31,10 +31,18 @@ def cache_sizes(folder: Path = _CPU) -> dict[str, int]:
     """
     found = {}
     for index in sorted(folder.glob("index*")):
-        if (index / "type").read_text().strip() != "Instruction":
-            amount, unit = re.fullmatch(r"(\d+)([KMG]?)", (index / "size").read_text().strip()).groups()  # pyright: ignore
-            found[f"L{(index / 'level').read_text().strip()}"] = int(amount) * 1024 ** " KMG".index(unit or " ")
+        size = re.fullmatch(r"([1-9]\d*)([KMG]?)", _said(index / "size"))
+        if _said(index / "type") in ("Data", "Unified") and _said(index / "level").isdecimal() and size:
+            found[f"L{_said(index / 'level')}"] = int(size[1]) * 1024 ** " KMG".index(size[2] or " ")
     return found
+
+
+def _said(path: Path) -> str:
+    """What a file of the kernel says; nothing if it is not there."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def best_seconds(function: Callable[[], Any], least: float = 0.02, repeats: int = 3) -> float:

@@ -86,8 +86,8 @@ def describe_launch(kernel: Any, grid: Any, args: tuple, kwargs: dict[str, Any])
     for name, value in options.items():
         if name not in OPTIONS or not isinstance(value, int | None):
             raise TypeError(
-                f"The kernel {kernel.fn.__name__} is launched with {name}={value!r}; expected one of its parameters, or "
-                f"a whole number for {', '.join(OPTIONS)}."
+                f"The kernel {kernel.fn.__name__} is launched with {name}={value!r}; expected one of its parameters, "
+                f"or a whole number for {', '.join(OPTIONS)}."
             )
     bound = signature.bind(*args, **parameters)
     bound.apply_defaults()

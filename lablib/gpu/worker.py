@@ -17,6 +17,8 @@ from typing import Any
 
 __all__ = ["Worker", "WorkerError"]
 
+_PATIENCE = 2.0  # seconds
+
 
 class WorkerError(RuntimeError):
     """The worker could not do what was asked; the message is its own."""
@@ -83,6 +85,7 @@ class Worker:
                 self.close()
                 raise WorkerError(f"The process that runs {self.target} {cause}.") from error
             except KeyboardInterrupt:
+                process.kill()  # it is at work, and would not see the end of its input
                 self.close()
                 raise
             finally:
@@ -96,11 +99,14 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(BrokenPipeError):  # closing flushes what the process never read
-                pipe.close()
+        with contextlib.suppress(BrokenPipeError):  # closing flushes what the process never read
+            process.stdin.close()
+        try:
+            process.wait(_PATIENCE)  # at the end of its input it ends by itself, and removes its files
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 def serve(target: str) -> None:

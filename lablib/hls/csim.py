@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lablib.hls.cpp_faults import crash
 from lablib.hls.cpp_harness import DONE, program
 from lablib.hls.cpp_source import flags, signature_of
 from lablib.hls.cpp_types import Signature
-from lablib.hls.engines import GXX
+from lablib.hls.engines import GXX, HLS4ML
 from lablib.hls.errors import HardwareError, ToolFailed, ToolTimeout
 from lablib.hls.source_errors import SourceError, SourceRefused
 
@@ -69,6 +70,8 @@ def csim(source: str, top: str, seconds: float = 10.0) -> Kernel:
         "top": top,
         "options": " ".join([*flags(), *_OPTIONS]),
         "frame": program(Signature("", ())),
+        "g++": GXX.version(),
+        "hls4ml": version(HLS4ML.distribution),
     }
     folder = built("csim", inputs, lambda draft: _build(draft, compiler, source, top))
     signature = Signature.from_dict(json.loads((folder / "signature.json").read_text()))

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from lablib.hls.errors import EngineMissing
@@ -116,6 +117,17 @@ class Program:
             how = self.advice or f"run apt-get install {self.package}"
             raise EngineMissing(f"{self.name} is not in PATH, so nothing here can {self.purpose}: {how}.")
         return place
+
+    def version(self) -> str:
+        """Its file and that file's age, which an update changes; nothing is started.
+
+        Raises
+        ------
+        EngineMissing
+            It is not in PATH.
+        """
+        file = Path(self.require()).resolve()
+        return f"{file} {file.stat().st_mtime_ns}"
 
     def fault(self) -> str:
         """What is wrong with it; empty if it is there."""

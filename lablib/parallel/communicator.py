@@ -33,7 +33,22 @@ class Communicator(ABC):
         self.traffic = Traffic()
 
     def exchange(self, tensor: torch.Tensor, to: int, source: int) -> torch.Tensor:
-        """Send a tensor to one rank and receive one of the same shape and dtype from another, both at once."""
+        """Send a tensor to one rank and receive one of the same shape and dtype from another, both at once.
+
+        Parameters
+        ----------
+        tensor
+            Of any shape.
+        to, source
+            Ranks from 0 to ``size - 1``, this one among them.
+
+        Raises
+        ------
+        ValueError
+            If there is no such rank; on threads also if what comes has another shape or dtype.
+        RankFailed
+            On threads, if another rank failed, or none can go on.
+        """
         for name, other in (("to", to), ("source", source)):
             if not 0 <= other < self.size:
                 raise ValueError(
@@ -45,7 +60,23 @@ class Communicator(ABC):
         return received
 
     def all_reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all ranks, on every rank."""
+        """The sum over all ranks, on every rank.
+
+        Parameters
+        ----------
+        tensor
+            Of any shape, the same on every rank, and so is the dtype, in which the sum is made.
+
+        Returns
+        -------
+        torch.Tensor
+            Of the same shape and dtype.
+
+        Raises
+        ------
+        RankFailed
+            On threads, if ranks call different things or bring different shapes, another failed, or none can go on.
+        """
         return self.start_all_reduce(tensor)()
 
     def start_all_reduce(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
@@ -61,14 +92,48 @@ class Communicator(ABC):
         return finish
 
     def all_gather(self, shard: torch.Tensor) -> torch.Tensor:
-        """The shards of all ranks, joined along the first dimension in the order of ranks."""
+        """The shards of all ranks, joined along the first dimension in the order of ranks.
+
+        Parameters
+        ----------
+        shard
+            Shape (n, ...), the same on every rank.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (size · n, ...).
+
+        Raises
+        ------
+        RankFailed
+            As `all_reduce`.
+        """
         begun = self._now()
         result = self._start("all_gather", shard.detach())()
         self._count("all_gather", shard, ring_bytes("all_gather", shard.nbytes * self.size, self.size), begun)
         return result
 
     def reduce_scatter(self, tensor: torch.Tensor) -> torch.Tensor:
-        """This rank's part of the sum over all ranks: part ``rank`` of ``size`` equal parts of the first dimension."""
+        """This rank's part of the sum over all ranks: part ``rank`` of ``size`` equal parts of the first dimension.
+
+        Parameters
+        ----------
+        tensor
+            Shape (size · n, ...), the same on every rank.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (n, ...).
+
+        Raises
+        ------
+        ValueError
+            If the first dimension is no multiple of ``size``.
+        RankFailed
+            As `all_reduce`.
+        """
         if tensor.dim() == 0 or tensor.shape[0] % self.size:
             raise ValueError(
                 f"reduce_scatter: the first dimension must be a multiple of {self.size}, the number of ranks; "

@@ -33,7 +33,7 @@ class Meeting:
         self.broken: str | None = None
         self._letters: dict[tuple[int, int], deque[torch.Tensor]] = defaultdict(deque)
         self._rounds: dict[int, dict[int, tuple[str, torch.Tensor]]] = defaultdict(dict)
-        self._results: dict[int, list[torch.Tensor]] = {}
+        self._results: dict[int, dict[int, torch.Tensor]] = {}
         self._waiting: dict[int, tuple[str, Callable[[], bool]]] = {}
 
     def post(self, source: int, to: int, tensor: torch.Tensor) -> None:
@@ -56,17 +56,20 @@ class Meeting:
             there[rank] = (operation, tensor)
             if len(there) == self.size:
                 try:
-                    self._results[number] = _compute(number, [there[r] for r in range(self.size)])
+                    self._results[number] = dict(enumerate(_compute(number, [there[r] for r in range(self.size)])))
                 except RankFailed as error:
                     self.broken = self.broken or str(error)
                 del self._rounds[number]
             self.changed.notify_all()
 
     def result(self, rank: int, number: int, operation: str) -> torch.Tensor:
-        """What collective ``number`` gives a rank; waits for the others."""
+        """Take what collective ``number`` gives a rank, once; waits for the others."""
         with self.changed:
             self._wait(rank, f"for the others in {operation}, its collective {number}", lambda: number in self._results)
-            return self._results[number][rank]
+            mine = self._results[number].pop(rank)
+            if not self._results[number]:
+                del self._results[number]
+            return mine
 
     def leave(self, rank: int, failure: str | None) -> None:
         """A rank has returned, or failed."""

@@ -144,7 +144,6 @@ def _work(
 
     torch.set_num_threads(1)
     os.environ["NCCL_NVLS_ENABLE"] = "0"  # NVLink multicast is not for hosts that several users share
-    failure, outcome = None, None
     try:
         device = torch.device("cpu")
         if backend == "nccl":
@@ -156,11 +155,20 @@ def _work(
         )  # fmt: skip
         function, args = _pickler().loads(content)
         comm = ProcessCommunicator(rank, size, started, device)
-        outcome = (function(comm, *args), comm.traffic)
+        answer = _packed(rank, size, function(comm, *args), comm.traffic)
     except BaseException as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"line {frame.lineno} of {frame.name}"
-        failure = f"rank {rank} of {size} raised {type(error).__name__}: {error} ({where})"
-    pipe.send_bytes(_pickler().dumps((failure, outcome)))
+        answer = _pickler().dumps((f"rank {rank} of {size} raised {type(error).__name__}: {error} ({where})", None))
+    pipe.send_bytes(answer)
     pipe.close()
     os._exit(0)  # without waiting for peers that may hang
+
+
+def _packed(rank: int, size: int, value: Any, traffic: Traffic) -> bytes:
+    """What a rank reports; of a value that cannot go to another process, that it cannot."""
+    try:
+        return _pickler().dumps((None, (value, traffic)))
+    except Exception as error:
+        told = f"rank {rank} of {size} returned a value that cannot go to another process: {error}"
+        return _pickler().dumps((told, None))

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 
 from lablib.serving.loadgen import Complete, Worker
 
-__all__ = ["Policy", "Served", "percentile", "simulate", "worker"]
+__all__ = ["Policy", "Served", "measured_service", "percentile", "simulate", "worker"]
 
 _PATIENCE = 100  # bounds after the last arrival
 
@@ -189,7 +189,23 @@ def _received(inbox: SimpleQueue, wait: bool, until: int | None) -> list:
 
 
 def measured_service(predict: Callable[[list[int]], list[int]], sizes: Sequence[int], repeats: int = 5) -> list[int]:
-    """Microseconds that batches of 1 to ``sizes[-1]`` take on this machine: medians at ``sizes``, lines in between."""
+    """Microseconds that batches of 1 to ``sizes[-1]`` take on this machine: medians at ``sizes``, lines in between.
+
+    Parameters
+    ----------
+    predict
+        Called with the indices of a batch of n samples, which are 0 to n - 1.
+    sizes
+        Of the batches to time, ascending, from 1 or more.
+    repeats
+        Calls at each size.
+
+    Returns
+    -------
+    list of int
+        For a batch of 1, 2, …, rounded up. A larger batch never takes less: where its median is below that of a
+        smaller one, it gets that. Below ``sizes[0]`` all take what that takes.
+    """
     import numpy as np
 
     medians = []

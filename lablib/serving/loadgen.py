@@ -23,7 +23,7 @@ from typing import Any
 
 from lablib.serving import logs
 
-__all__ = ["SCENARIOS", "Complete", "Run", "Sample", "answering", "run"]
+__all__ = ["SCENARIOS", "Complete", "Run", "Sample", "answering", "probe", "run"]
 
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
 
@@ -133,7 +133,8 @@ def _loadgen() -> Any:
         import mlperf_loadgen
     except ImportError as error:
         raise RuntimeError(
-            "MLPerf's LoadGen is not installed here: run `pip install 'lablib[serving]'`, then restart the kernel."
+            "MLPerf's LoadGen is not installed here: run `make lab`, or `pip install -e '.[serving]'` in the checkout, "
+            "then restart the kernel."
         ) from error
     return mlperf_loadgen
 
@@ -179,6 +180,7 @@ class _Desk:
         self._inbox: SimpleQueue = SimpleQueue()
         self._lock = threading.Lock()
         self._open: set[int] = set()
+        self._ended = False
         self.failure: BaseException | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -188,6 +190,11 @@ class _Desk:
         taken = [(sample.id, sample.index) for sample in samples]
         with self._lock:
             self._open.update(i for i, _ in taken)
+            if self._ended and self.failure is None:
+                self.failure = RuntimeError(
+                    "The worker returned before LoadGen had asked for everything: it must take from the queue until "
+                    "None comes."
+                )
             failed = self.failure is not None
         if failed:
             self._give_up()
@@ -206,8 +213,10 @@ class _Desk:
     def _work(self) -> None:
         try:
             self._worker(self._inbox, self._complete)
-            if self._open:
-                raise RuntimeError(f"The worker ended and left {len(self._open)} samples unanswered.")
+            with self._lock:
+                self._ended, left = True, len(self._open)
+            if left:
+                raise RuntimeError(f"The worker ended and left {left} samples unanswered.")
         except BaseException as error:
             with self._lock:
                 self.failure = error
@@ -237,7 +246,22 @@ class _Desk:
 
 
 def probe(worker: Worker, count: int, seconds: float = 0.3) -> float:
-    """Samples a second that a worker reaches when all are there at once: what to multiply for ``rate`` of `run`."""
+    """Samples a second that a worker reaches when all are there at once: what to multiply for ``rate`` of `run`.
+
+    Parameters
+    ----------
+    worker
+        As in `run`; it runs in this thread, and must end when None comes.
+    count
+        Samples of the one query that it gets each time, with the indices from 0 up as their ids.
+    seconds
+        The least time to measure; the call that runs then is waited for.
+
+    Returns
+    -------
+    float
+        Samples that were completed, over the seconds that this took.
+    """
     inbox: SimpleQueue = SimpleQueue()
     done, start = 0, time.perf_counter()
 

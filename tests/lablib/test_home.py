@@ -97,6 +97,14 @@ def test_it_is_written_beside_the_labs_and_only_with_a_map(tmp_path: Path) -> No
     assert (tmp_path / "home.md").read_text() == written
 
 
+@pytest.mark.parametrize("runs", [True, {"test_a": True}, {"test_a": {"passed": True}}, {"test_a": {"at": 3}}])
+def test_progress_of_another_form_gets_a_sentence(tmp_path: Path, runs: Any) -> None:
+    (tmp_path / "course.json").write_text(json.dumps(COURSE))
+    (tmp_path / "progress.json").write_text(json.dumps({"lab01_first": runs, "lab02_second": {"test_d": ran(1)}}))
+    with pytest.raises(ValueError, match="is to hold how each check of a lab ended and when, and holds something else"):
+        home.write(tmp_path)
+
+
 def test_the_real_course_makes_a_page_whose_links_lead_somewhere() -> None:
     course = json.loads((ROOT / "labs" / "course.json").read_text())
     page = shown(course, {})

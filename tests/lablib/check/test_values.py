@@ -60,6 +60,21 @@ def test_nan_never_passes_and_equal_infinities_do() -> None:
             check.close(torch.tensor(got), torch.tensor(want))
 
 
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_imaginary_parts_count(dtype: torch.dtype) -> None:
+    want = torch.randn(100, dtype=dtype)
+    check.close(want * (1 + 1e-12j), want)
+    with pytest.raises(AssertionError, match="differs in 100 of 100"):
+        check.close(want.conj().resolve_conj(), want)
+
+
+def test_whole_numbers_are_shown_with_all_their_digits() -> None:
+    got, want = torch.tensor([12345679]), torch.tensor([12345678])
+    for compare in (check.close, check.equal):
+        with pytest.raises(AssertionError, match="got 12345679, expected 12345678"):
+            compare(got, want)
+
+
 def test_a_tensor_subclass_is_not_taken_for_a_tensor() -> None:
     class Always(torch.Tensor):
         pass
@@ -76,6 +91,7 @@ def test_a_tensor_subclass_is_not_taken_for_a_tensor() -> None:
         ([1, 2], [1, 3], r"r\[1\] is 2, expected 3"),
         ([1], [1, 2], "r has 1 items, expected 2"),
         ({"a": 1}, {"b": 1}, r"r has keys \['a'\], expected \['b'\]"),
+        ({"a": 1, 2: 3}, {"a": 1, None: 3}, r"r has keys \['a', 2\], expected \['a', None\]"),
         ({"a": (1, "x")}, {"a": (1, "y")}, r"r\['a'\]\[1\] is 'x', expected 'y'"),
         (torch.tensor([1, 2]), torch.tensor([1, 3]), r"first is at \[1\]: got 2, expected 3"),
     ],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,37 @@ def test_a_rank_that_is_killed_under_torchrun_loses_and_repeats_nothing() -> Non
     report = kills.torchrun_with_kill(samples=25, batch=4, ranks=2)
     assert report["counts"] == [1] * 25 and report["attempt"] == 1
     assert 0 < report["resumed_at"] < report["steps"] == 7
+
+
+def test_a_job_that_takes_too_long_gets_a_sentence() -> None:
+    with pytest.raises(RuntimeError, match=r"torchrun took more than 0\.1 s and was ended"):
+        kills.torchrun_with_kill(seconds=0.1)
+
+
+def command_line(pid: int) -> bytes:
+    """Nothing if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_ranks_end_with_torchrun_although_they_have_sessions_of_their_own(tmp_path: Path) -> None:
+    rank = [sys.executable, "-c", "import time; time.sleep(600)", str(tmp_path)]
+    code = f"import subprocess, time; p = subprocess.Popen({rank}, start_new_session=True); print(p.pid, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(600)"], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline())
+        try:
+            while str(tmp_path).encode() not in command_line(pid):
+                time.sleep(0.01)
+            kills._end(run, str(tmp_path))
+        finally:
+            run.kill()
+    deadline = time.monotonic() + 30
+    while command_line(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert run.returncode and not command_line(pid)
 
 
 class Dealer:

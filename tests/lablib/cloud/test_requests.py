@@ -56,6 +56,18 @@ def test_a_request_that_can_never_fit_is_refused() -> None:
         requests.serve(eager, [(5, 5)], slots=1, pages=2, page=4)
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ([], "at least one request"), ([(3, 1), (3, 0)], "Request 1 has 3 prompt tokens and 0 output tokens"),
+        ([(0, 2)], "expected at least 1 of each"),
+    ],
+)  # fmt: skip
+def test_requests_of_nothing_are_refused(asked, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        requests.serve(eager, asked, slots=2, pages=9, page=4)
+
+
 def attention(q, k, v, keys, values, tables, lengths):
     out = torch.empty_like(q)
     for b, length in enumerate(lengths.tolist()):

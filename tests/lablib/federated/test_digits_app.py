@@ -58,6 +58,17 @@ def test_the_residual_stays_with_its_client():
     assert seen == pytest.approx([0, 0, 19_210**0.5, 2 * 19_210**0.5])
 
 
+def test_a_residual_that_becomes_zero_is_not_the_old_one_again():
+    seen = []
+
+    def encode(update, residual):
+        seen.append(residual.norm().item())
+        return {"update": update}, torch.full_like(update, float(len(seen) == 1))
+
+    run_in_process(*digits_apps(encode), 1, SHORT)
+    assert seen == pytest.approx([0, 19_210**0.5, 0])
+
+
 def test_five_percent_of_the_bytes_cost_at_most_a_point():
     accuracy, sent = {}, {}
     for name, codec in (("plain", ()), ("top-k", (top_k, dense))):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from lablib.federated import superlink
@@ -26,6 +29,35 @@ def test_processes_end_with_the_block(tmp_path):
     with superlink._running([["sleep", "600"]], tmp_path) as processes:
         assert processes[0].poll() is None
     assert processes[0].poll() is not None
+
+
+def running(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def test_children_end_with_the_block(tmp_path):
+    with superlink._running([["sh", "-c", "sleep 600 & echo $! > pid.new; mv pid.new pid; wait"]], tmp_path):
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        pid = int((tmp_path / "pid").read_text())
+        assert running(pid)
+    deadline = time.monotonic() + 30
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not running(pid)
+
+
+def test_a_submission_that_hangs_gets_a_sentence(tmp_path, monkeypatch):
+    flwr = tmp_path / "flwr"
+    flwr.write_text("#!/bin/sh\nexec sleep 600\n")
+    flwr.chmod(0o755)
+    monkeypatch.setattr(superlink, "_tool", lambda name: str(flwr))
+    monkeypatch.setattr(superlink, "_SUBMIT", 0.1)
+    with pytest.raises(RuntimeError, match=r"`flwr run` took more than 0\.1 s"):
+        superlink._submit(tmp_path, [])
 
 
 def test_a_missing_command_is_named():

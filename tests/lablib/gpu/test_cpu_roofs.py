@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from lablib.gpu import cpu_roofs
 
 
@@ -11,6 +13,18 @@ def test_cache_sizes_are_read_in_bytes_and_instructions_are_left_out(tmp_path):
         for name, text in (("level", level), ("type", kind), ("size", size)):
             (folder / name).write_text(text + "\n")
     assert cpu_roofs.cache_sizes(tmp_path) == {"L1": 48 * 1024, "L2": 2 * 2**20, "L3": 12345}
+
+
+@pytest.mark.parametrize("told", [{}, {"size": "unknown"}, {"size": "0K"}, {"size": "48K", "level": ""}])
+def test_what_cannot_be_read_is_left_out(tmp_path, told):
+    for number, files in enumerate(
+        [{"level": "1", "type": "Data", **told}, {"level": "2", "type": "Unified", "size": "2M"}]
+    ):
+        folder = tmp_path / f"index{number}"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text + "\n")
+    assert cpu_roofs.cache_sizes(tmp_path) == {"L2": 2 * 2**20}
 
 
 def test_a_machine_that_tells_nothing_has_no_caches(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import os
 import re
 
 import numpy as np
@@ -292,6 +294,30 @@ inline void put(const int runs[2], int (&limit)[2]) { for (int j : {0, 1}) limit
 """
     assert csim(source, "get")(4) == 7
     assert csim(source + "void read(int a0[2], int (&g0)[2]) { put(a0, g0); }", "read")([1, 2]).tolist() == [8, 10]
+
+
+def test_a_build_is_named_after_the_versions_of_compiler_and_headers(monkeypatch, tmp_path) -> None:
+    named = []
+
+    def only_named(kind, inputs, make):
+        named.append(dict(inputs))
+        raise HardwareError("not built")
+
+    def ask() -> None:
+        with pytest.raises(HardwareError, match="not built"):
+            csim(DENSE, "dense")
+
+    module = importlib.import_module("lablib.hls.csim")
+    monkeypatch.setattr(module, "built", only_named)
+    ask()
+    monkeypatch.setattr(module, "version", lambda name: f"another {name}")
+    ask()
+    (tmp_path / "g++").write_text("#!/bin/sh\n")
+    (tmp_path / "g++").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ask()
+    assert [one["hls4ml"] for one in named[1:]] == ["another hls4ml"] * 2 != [named[0]["hls4ml"]] * 2
+    assert named[0]["g++"] == named[1]["g++"] != named[2]["g++"]
 
 
 def test_no_vectors_give_no_results() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import Any
 
@@ -40,9 +41,18 @@ def dies(comm: Any) -> None:
     comm.all_reduce(torch.ones(1))
 
 
+def returns_a_lock(comm: Any) -> Any:
+    comm.all_reduce(torch.ones(1))
+    return threading.Lock() if comm.rank == 1 else None
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
-    [(raises, "rank 1 of 2 raised KeyError: 'weights'"), (dies, "the process of rank 1 of 2 died; all were ended")],
+    [
+        (raises, "rank 1 of 2 raised KeyError: 'weights'"),
+        (dies, "the process of rank 1 of 2 died; all were ended"),
+        (returns_a_lock, "rank 1 of 2 returned a value that cannot go to another process: .*lock"),
+    ],
 )
 def test_a_failure_is_a_sentence(function: Any, words: str) -> None:
     with pytest.raises(RankFailed, match=words):

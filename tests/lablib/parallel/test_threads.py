@@ -63,6 +63,18 @@ def test_results_share_no_memory_with_arguments_or_each_other() -> None:
     assert mine.sum() == 0
 
 
+def test_results_that_every_rank_has_taken_are_freed() -> None:
+    def many(comm: Any) -> tuple[Any, bool]:
+        later = comm.start_all_reduce(torch.ones(1))
+        for _ in range(5):
+            comm.all_gather(torch.ones(1000))
+        return comm, torch.equal(later(), torch.full((1,), 3.0)) and later() is later()
+
+    done = launch(many, 3)
+    assert all(same for _, same in done.values)
+    assert done.values[0][0]._meeting._results == {}
+
+
 def test_sums_are_made_in_the_dtype_that_was_sent() -> None:
     done = launch(lambda comm: comm.all_reduce(torch.full((1,), 40000.0, dtype=torch.float16)), 2)
     assert done.values[0].isinf().all()

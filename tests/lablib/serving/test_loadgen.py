@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +51,27 @@ def test_what_a_worker_raises_is_raised(scenario):
 def test_samples_left_unanswered_end_the_run_in_a_sentence():
     with pytest.raises(RuntimeError, match=r"left \d+ samples unanswered"):
         served("Offline", lambda samples, complete: complete([samples[0][0]], [1]))
+
+
+@pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Server"])
+def test_a_worker_that_returns_early_ends_the_run_in_a_sentence(scenario):
+    def one_query(inbox, complete):
+        samples = inbox.get()
+        complete([one for one, _ in samples], [0] * len(samples))
+
+    with pytest.raises(RuntimeError, match=r"returned before LoadGen had asked for everything|samples unanswered"):
+        loadgen.run(scenario, one_query, 50, seconds=0.05, rate=2000)
+
+
+def test_what_is_asked_when_the_worker_has_returned_is_answered_and_fails():
+    answered: list[int] = []
+    lg = SimpleNamespace(QuerySampleResponse=lambda one, *_: one, QuerySamplesComplete=answered.extend)
+    desk = loadgen._Desk(lg, lambda inbox, complete: None)
+    time.sleep(0.1)  # the thread has left the worker
+    desk.issue([SimpleNamespace(id=7, index=0)])
+    desk.close()
+    assert answered == [7]
+    assert isinstance(desk.failure, RuntimeError)
 
 
 def test_an_id_is_completed_once_and_with_an_answer():

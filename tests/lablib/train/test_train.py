@@ -79,6 +79,21 @@ def test_bits_of_a_character() -> None:
     assert bits_per_character(Knows(), tokens) < 1e-6
     with pytest.raises(ValueError, match="more than 128 tokens"):
         bits_per_character(Uniform(), tokens[:128])
+    for context in (0, 1, 7):
+        with pytest.raises(ValueError, match=f"an even context of at least 2 tokens; got {context}"):
+            bits_per_character(Uniform(), tokens, context)
+
+
+def test_tokens_at_both_ends_are_not_predicted_and_the_others_once() -> None:
+    asked: list[int] = []
+
+    class Keeps(Uniform):
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            asked.extend((tokens[:, 64:] + 1).flatten().tolist())
+            return torch.zeros(*tokens.shape, 1001)
+
+    bits_per_character(Keeps(), torch.arange(1000))
+    assert asked == list(range(65, 961))
 
 
 def test_a_language_model_is_measured_on_tokens_with_half_a_context_before_them() -> None:
