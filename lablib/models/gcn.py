@@ -53,8 +53,8 @@ def normalised_adjacency(offsets: Int[Tensor, " rows"], columns: Int[Tensor, " e
     values = (degrees[rows] * degrees[columns]).float().rsqrt()
     offsets = offsets + torch.arange(nodes + 1)
     with warnings.catch_warnings():
-        # torch calls CSR a beta feature, once a process; the product that we need is tested here.
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        # torch calls CSR a beta feature, once a process, and speaks of checks that are asked for here.
+        warnings.filterwarnings("ignore", message="Sparse (CSR tensor support is in beta|invariant checks)")
         return torch.sparse_csr_tensor(offsets, columns, values, (nodes, nodes), check_invariants=True)
 
 

@@ -997,7 +997,7 @@ assert all((seen[:, edge] == operation).any() for edge in range(34) for operatio
 # Where all that is slower is better, every cell is on the front: none may be the parent each time.
 quality = additive(12, 4)
 query, asked = counted(quality, 80, 12, 4)
-search_front(query, quality, tuple, 80, 12, 4, 20)
+search_front(query, quality, lambda cell: tuple(cell), 80, 12, 4, 20)
 order = [tuple(cell) for cell, _ in asked]
 for which, pick in {
     "newest": lambda known: known[-1], "oldest": lambda known: known[0],

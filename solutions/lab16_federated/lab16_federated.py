@@ -326,7 +326,7 @@ for lr, steps, mu in [(0.3, 1, 0.0), (0.1, 7, 0.0), (0.05, 12, 3.0), (0.05, 6, 6
         w = p @ ends
     found = resting_point(A, c, p, lr, steps, mu)
     check.close(found, w, rtol=1e-6, name=f"the resting point with {steps} steps, mu = {mu}")
-operations = check.observe(resting_point, A, c, p, 0.05, 1000, 0.0).torch_ops
+operations = check.observe(resting_point, A, c, p, 0.05, 100, 0.0).torch_ops
 assert 3 <= len(operations) <= 60, f"resting_point takes {len(operations)} torch operations, expected at most 60."
 ### END HIDDEN TESTS
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from lablib import check
+from lablib import check, device
 from lablib.check.log import Log, Operation, Run, View, allocated_bytes, flops, peak_bytes
 from lablib.check.observe import observe, recorded
 from lablib.check.rerun import LogError, Rerun
@@ -154,18 +154,19 @@ def test_a_view_that_leaves_its_memory_is_refused(view: View) -> None:
 
 
 def test_a_kernel_that_is_no_kernel_is_not_run() -> None:
-    log = recorded(softmax, (torch.ones(2, 4),), {})
+    x = torch.ones(2, 4, device=device.DEVICE)
+    log = recorded(softmax, (x,), {})
     events = [
         replace(event, source="import os\n" + event.source) if isinstance(event, Run) else event for event in log.events
     ]
     with pytest.raises(LogError, match="import os, which no GPU has"):
-        Rerun(Log(log.storages, events, log.value))(torch.ones(2, 4))
+        Rerun(Log(log.storages, events, log.value))(x)
 
 
 def test_data_from_outside_is_not_a_kernels_work() -> None:
     def smuggled(x):
-        return softmax(torch.tensor(x.numpy() * 2))
+        return softmax(torch.tensor(x.cpu().numpy() * 2, device=x.device))
 
-    x = normal(3, 4).cpu()
+    x = normal(3, 4)
     seen = observe(Rerun(recorded(smuggled, (x,), {})), x)
     assert "neither an argument of the function nor written by a kernel" in seen.unearned[0]
