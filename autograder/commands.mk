@@ -38,7 +38,7 @@ ifdef REPO
 endif
 
 bench: $(READY)  ## measure the hardware engines and grading on this machine, an hour, and write benchmarks/results/; try every wrong answer and every page
-	$(VENV) -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder tests/labs/test_labs.py tests/labs/test_judged.py tests/site --whole
+	$(VENV) -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder tests/labs/test_labs.py tests/labs/test_judged.py tests/browser/test_labs_in_jupyterlab.py tests/site --whole
 	$(VENV) -m benchmarks.hls
 	$(VENV) -m benchmarks.grading
 

@@ -18,7 +18,11 @@ LONG = {"test_benchmarks.py", "test_guide.py", "test_random.py", "test_site.py"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this repository's tests."""
     parser.addoption("--pictures", action="store_true", help="photograph every lab in JupyterLab, light and dark")
-    parser.addoption("--whole", action="store_true", help="try every wrong answer, and look at every page of the site")
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="try every wrong answer, open every lab in JupyterLab, look at every page of the site",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

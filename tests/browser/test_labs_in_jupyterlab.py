@@ -60,8 +60,14 @@ def put(server: Server, lab: Lab, tests: bool) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every second lab; all of them with `--whole` and for pictures."""
+    if "lab" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--whole") or metafunc.config.getoption("--pictures")
+        metafunc.parametrize("lab", LABS if every else LABS[::2], ids=lambda lab: lab.name)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_a_completed_lab_runs_draws_and_moves(
     lab: Lab, server: Server, open_notebook: OpenNotebook, pytestconfig: pytest.Config
 ) -> None:
