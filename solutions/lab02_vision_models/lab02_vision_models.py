@@ -236,7 +236,7 @@ viz.receptive_field([conv3, pool, conv3, pool, conv3], (6, 16, 16))
 # * `conv3d_cost(shape, channels_out, kernel, stride, padding)` returns `(parameters, flops)` of a 3D convolution without bias. `shape` is the input's (B, C, T, H, W); the others are triples for time, height, width.
 # * `split_width(channels_in, channels_out, t, d)` returns the largest M for which (2+1)D has no more weights than 3D.
 #
-# Work with the numbers: shapes may be larger than any machine could hold. (In grading your cells find no `lablib.kernels.conv2d` or `conv3d`.)
+# Work with the numbers: shapes may be larger than any machine could hold. (In grading your cells find no `lablib.kernels.conv2d`, `lablib.kernels.conv3d` and `lablib.kernels.conv_shapes`.)
 #
 # <details><summary>Hint 1: how many places</summary>The formula of section 1 with dilation 1, after padding has made each axis longer by twice the padding.</details>
 # <details><summary>Hint 2: FLOPs</summary>Every weight is used once for every place of the result and every clip, and one use is two operations.</details>

@@ -1,7 +1,7 @@
 """Every lab, and the template, which obeys the same rules; each is run once, whatever the number of tests.
 
-Of each exercise's wrong answers the judge hears one in eight, and the first always. In the notebook, where students meet
-the same checks, those of one lab in three are tried, one in eight. `--whole` tries them all, as `make bench` does.
+Of each exercise's wrong answers the judge hears one in twelve, and the first always. In the notebook, where students meet
+the same checks, those of one lab in six are tried, one in eight. `--whole` tries them all, as `make bench` does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOUR = "lab00"  # not counted in the mark
 COUNTED = [lab for lab in LABS.values() if lab is not TEMPLATE_LAB and not lab.name.startswith(TOUR)]
 
 
-JUDGED_ONE_IN, NOTEBOOK_ONE_IN, NOTEBOOK_LABS_ONE_IN = 8, 8, 3
+JUDGED_ONE_IN, NOTEBOOK_ONE_IN, NOTEBOOK_LABS_ONE_IN = 12, 8, 6
 
 
 @cache

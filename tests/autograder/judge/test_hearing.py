@@ -154,9 +154,6 @@ def test_a_judge_that_fails_is_no_verdict(three) -> None:
 
 def test_a_sandbox_can_be_closed_twice(tmp_path: Path) -> None:
     parent = Parent("bubblewrap", tmp_path)
-    parent.process.kill()
-    with pytest.raises(ValueError, match=r"the sandbox (has ended|did not start)"):
-        parent.preload(["json"])
     parent.close()
     parent.close()
 

@@ -92,7 +92,7 @@ def test_an_unknown_scenario_and_a_missing_loadgen_are_told_in_a_sentence(monkey
     with pytest.raises(ValueError, match="'Batch' is no scenario of LoadGen: expected one of SingleStream"):
         served("Batch", print)
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
-    with pytest.raises(RuntimeError, match="LoadGen is not installed here: run `pip install"):
+    with pytest.raises(RuntimeError, match="LoadGen is not installed here: run `make lab`"):
         served("Offline", print)
 
 
