@@ -111,7 +111,8 @@ def before_start(spawner) -> None:
 
 check()
 prepare()
-c = get_config()  # noqa: F821  (JupyterHub gives this function to its configuration file)  # pyright: ignore[reportUndefinedVariable]
+# JupyterHub gives this function to its configuration file.
+c = get_config()  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 c.JupyterHub.bind_url = ADDRESS
 c.JupyterHub.db_url = f"sqlite:///{STATE / 'private' / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(STATE / "private" / "cookie_secret")

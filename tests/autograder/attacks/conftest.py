@@ -144,8 +144,7 @@ def courtroom_of(lab: Lab, times: TimeLimits, limits: Limits) -> Courtroom:
 @cache
 def solution(lab: Lab) -> dict[str, str]:
     """The lab's own answers by cell."""
-    cells = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
-    return {cell.id: cells[cell.id] for cell in lab.solution_cells}
+    return bridge.solution_answers(lab)
 
 
 @pytest.fixture(scope="session")

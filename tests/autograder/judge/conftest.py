@@ -42,9 +42,9 @@ def hear(parent: Parent) -> Hear:
     ) -> Verdict:
         courtroom = Courtroom(lab, "bubblewrap", times=times, limits=limits or Limits())
         courtroom.adopt(parent)
-        solution = {cell.id: cell.source for cell in bridge.solution_notebook(lab).cells}
-        own = {cell.id: solution[cell.id] for cell in lab.solution_cells}
-        return courtroom.hear(Job(HERE, lab.name, own | answers, "bubblewrap", "term"), tests)[0]
+        return courtroom.hear(Job(HERE, lab.name, bridge.solution_answers(lab) | answers, "bubblewrap", "term"), tests)[
+            0
+        ]
 
     return judged
 
