@@ -176,7 +176,8 @@ def _scheduler(setting: Setting, folder: Path) -> Iterator[str | None]:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         local_directory=str(folder),
     )
     with cluster:

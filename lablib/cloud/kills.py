@@ -129,7 +129,9 @@ def dask_with_kills(dealer: Any, work: Callable[[list[int]], Any], kills: int = 
     except ImportError as error:
         raise ImportError("This needs dask.distributed: run `pip install distributed`.") from error
     told: dict[str, Any] = {"results": [], "killed": 0, "refused": 0}
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    # The scheduler's pages take any free port: two clusters may run on one machine.
+    pages = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
+    options = {"n_workers": 2, "threads_per_worker": 1, "silence_logs": 50, **pages}
     # A worker that is killed is not asked again to do the same chunk: the dealer hands it out anew.
     with LocalCluster(host="127.0.0.1", **options) as cluster, Client(cluster) as client:
         client.run_on_scheduler(_no_retries)

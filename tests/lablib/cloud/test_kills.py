@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -91,5 +93,8 @@ def slow(ids):
 
 
 def test_dask_workers_that_are_killed_lose_and_repeat_nothing() -> None:
-    told = kills.dask_with_kills(Dealer(30), slow, kills=1)
+    with ExitStack() as taken:
+        with suppress(OSError):  # Dask's own port is taken: by us, or by somebody else
+            taken.enter_context(socket.create_server(("127.0.0.1", 8787)))
+        told = kills.dask_with_kills(Dealer(30), slow, kills=1)
     assert told["killed"] == 1 and sorted(told["results"]) == list(range(30))
