@@ -23,6 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autograder.inside import wire
+from autograder.inside.alone import alone
 from autograder.inside.serve import Server, described
 
 MAX_OUTPUT = 20_000  # characters that are kept of what one cell prints
@@ -74,7 +75,7 @@ class Cells:
     def execute(self, cell: InsideCell) -> None:
         """Run a cell here, and report what it printed and raised."""
         output = _Bounded(MAX_OUTPUT)
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        with alone(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             result = self.shell.run_cell(cell.source, store_history=False)
         error = result.error_before_exec or result.error_in_exec
         report: dict[str, Any] = {"cell": cell.id, "output": output.getvalue()}

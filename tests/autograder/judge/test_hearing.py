@@ -93,8 +93,23 @@ def test_what_a_test_changes_is_gone_for_the_next(hear, three) -> None:
     assert passed(hear(three, answers)) == ["first", "second", "third"]
 
 
+FORKS = {
+    "a cell": "import os\nos.fork()\n\n\ndef second():\n    return 1",
+    "a cell whose fork fails": "import os\nif os.fork() == 0:\n    raise SystemExit\n\n\ndef second():\n    return 1",
+    "a function": "import os\n\n\ndef second():\n    os.fork()\n    return 1",
+    "a function whose fork fails": "import os\n\n\ndef second():\n    return 1 if os.fork() else int('one')",
+}
+
+
+@pytest.mark.parametrize("where", FORKS)
+def test_a_fork_that_comes_back_says_nothing(hear, three, where: str) -> None:
+    three.path.write_text(three.path.read_text().replace("second(), 1", "[second(), second()], [1, 1]"))
+    verdict = hear(master.load(three.path), {"second": FORKS[where]}, times=QUICK)
+    assert (passed(verdict), verdict.remarks) == (["first", "second", "third"], [])
+
+
 def test_a_hand_in_that_fills_the_memory_is_ended_with_a_reason(hear, three) -> None:
-    filling = "import os\nos.fork()\nos.fork()\nkept = bytearray(os.urandom(1 << 20) * 200)\nwhile True:\n    pass"
+    filling = "import os\nos.fork()\nos.fork()\nkept = os.urandom(1 << 20) * 200\nwhile True:\n    pass"
     verdict = hear(three, {"second": filling}, limits=Limits(memory=512 * MIB), times=QUICK)
     assert passed(verdict) == ["first"]
     assert verdict.remarks == ["the hand-in used more memory than it may"]
