@@ -76,7 +76,8 @@ def torchrun_with_kill(
     with tempfile.TemporaryDirectory() as folder:
         worker = Path(__file__).with_name("elastic_worker.py")
         launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        launch += ["--max-restarts=2", "--monitor-interval=0.1", str(worker), folder, str(samples), str(batch)]
+        launch += ["--max-restarts=2", "--monitor-interval=0.1", f"--log-dir={folder}/ranks"]
+        launch += [str(worker), folder, str(samples), str(batch)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
         report, log = Path(folder) / "report.json", Path(folder) / "log"
         with log.open("w") as said:
