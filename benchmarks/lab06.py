@@ -33,14 +33,15 @@ def _ordered_linear_kernel(
     x_ptr, w_ptr, y_ptr, M, N, K, GROUP_M: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    """The lab's `linear` with its programs in groups of rows, for operands that the blocks divide."""
+    """The lab's `linear` in its serpentine order of programs, for operands that the blocks divide."""
     tiles_m, tiles_n = tl.cdiv(M, BLOCK_M), tl.cdiv(N, BLOCK_N)
     pid = tl.program_id(0)
     group = pid // (GROUP_M * tiles_n)
     height = tl.minimum(tiles_m - group * GROUP_M, GROUP_M)
     i = pid % (GROUP_M * tiles_n)
     rows = (group * GROUP_M + i % height) * BLOCK_M + tl.arange(0, BLOCK_M)
-    columns = (i // height) * BLOCK_N + tl.arange(0, BLOCK_N)
+    column = tl.where(group % 2 == 0, i // height, tiles_n - 1 - i // height)
+    columns = column * BLOCK_N + tl.arange(0, BLOCK_N)
     inner = tl.arange(0, BLOCK_K)
     acc = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
     for k in range(0, K, BLOCK_K):
@@ -51,7 +52,7 @@ def _ordered_linear_kernel(
 
 
 def ordered_linear(x: torch.Tensor, w: torch.Tensor, GROUP_M: int) -> torch.Tensor:
-    """x · wᵀ with programs in groups of ``GROUP_M`` rows of tiles of 128 × 128."""
+    """x · wᵀ with programs in groups of ``GROUP_M`` rows of tiles of 128 × 128, of which every second runs back."""
     (M, K), N = x.shape, w.shape[0]
     y = torch.empty((M, N), dtype=x.dtype, device=x.device)
     _ordered_linear_kernel[((M // 128) * (N // 128),)](
@@ -113,16 +114,6 @@ def order_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def split_rows(linear_split_k: Callable[..., torch.Tensor]) -> list[dict[str, Any]]:
-    """16 × 1024 × 8192, a decoding step: 1 to 32 splits."""
-    x = torch.randn(16, 8192, device=device.DEVICE, dtype=torch.float16)
-    w = torch.randn(1024, 8192, device=device.DEVICE, dtype=torch.float16)
-    rows = []
-    for splits in (1, 2, 4, 8, 16, 32):
-        rows.append({"splits": splits, "seconds": median_seconds(linear_split_k, x, w, splits)})
-    return [*rows, {"splits": "cuBLAS", "seconds": median_seconds(torch.nn.functional.linear, x, w)}]
-
-
 def main(path: Path | None = None) -> None:
     """Check, measure, and write ``path``."""
     if device.INTERPRETED:
@@ -135,7 +126,6 @@ def main(path: Path | None = None) -> None:
         "softmax_t, 16384 × 8192 float16": softmax_rows(names["softmax_t"]),
         "linear, 4096 × 4096 × 4096 float16": linear_rows(names["linear"]),
         "program order, 8192 × 8192 × 16384 float16": order_rows(),
-        "split-K, 16 × 1024 × 8192 float16": split_rows(names["linear_split_k"]),
     }
     print(result_files.write(result, result_files.gpu_slug(), "lab06", path))
 

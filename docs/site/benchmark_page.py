@@ -52,7 +52,6 @@ CHARTS = (
     Chart("lab05", ("bytes over the fewest, 20 random graphs",), (), "Fusion: bytes over the fewest possible", ""),
     Chart("lab06", ("softmax_t, 16384 × 8192 float16",), ("seconds",), "Softmax of 16384 × 8192 float16"),
     Chart("lab06", ("linear, 4096 × 4096 × 4096 float16",), ("seconds",), "A product of 4096³ in float16, by tile"),
-    Chart("lab06", ("split-K, 16 × 1024 × 8192 float16",), ("seconds",), "A product of 16 × 1024 × 8192, by splits"),
     Chart("lab07", ("forward, causal, 64 heads × 4096 × 128 float16",), ("seconds",),
           "Causal attention, 64 heads × 4096 × 128, by rows × keys × warps × stages"),
     Chart("lab07", ("window of 1024, 64/16 heads × 8192 × 128 float16",), ("seconds",),

@@ -375,18 +375,26 @@ check.close(y, (x.double() @ w.double().T).half())
 # same time**. An H200 with one program on each SM runs 132 at once. If they lie in one long line of y, they share one panel of one operand and need a panel each of the
 # other. If they form a block, they share both.
 #
-# Step through the waves. (A stands for x, B for Wᵀ; a panel is a row of A's tiles, or a column of B's.) Which order needs fewer panels?
+# Step through the **waves**, the programs in flight at once. (A stands for x, B for Wᵀ; a panel is a row of A's tiles, or a column of B's.) Groups of rows make blocks. But where
+# a group ends, the wave goes on in the next, and its columns lie at both ends of y. In a **serpentine** order every second group runs back. Find a wave that this makes cheaper.
 
 # %% look_orders
 row_major = [(i, j) for i in range(8) for j in range(8)]
-grouped = [(4 * g + i, j) for g in range(2) for j in range(8) for i in range(4)]
-viz.tile_order({"row-major": row_major, "groups of 4 rows": grouped}, grid=(8, 8), in_flight=16)
+right = [[(2 * g + i, j) for j in range(8) for i in range(2)] for g in range(4)]
+left = [[(2 * g + i, 7 - j) for j in range(8) for i in range(2)] for g in range(4)]
+orders = {
+    "row-major": row_major,
+    "groups of 2 rows": right[0] + right[1] + right[2] + right[3],
+    "serpentine": right[0] + left[1] + right[2] + left[3],
+}
+viz.tile_order(orders, grid=(8, 8), in_flight=12)
 
 # %% [markdown]
-# **Your task.** `grouped_tile(pid, tiles_m, tiles_n, GROUP_M)` is a device function, to be called from kernels. It says which tile (row, column) of y program `pid` computes.
+# **Your task.** `serpentine_tile(pid, tiles_m, tiles_n, GROUP_M)` is a device function, to be called from kernels. It says which tile (row, column) of y program `pid` computes.
 # * Rows of tiles are taken in groups of `GROUP_M`, from the top. The last group may have fewer rows.
-# * Inside a group, `pid` runs **down** the rows first, then one column to the right.
-# * `pid` may be one id or a block of ids, so use `//`, `%` and `tl.minimum`. (In grading there is no `lablib.kernels.schedule`: the order is yours.)
+# * Inside a group, `pid` runs **down** the rows first, then on to the next column.
+# * The next column is the one to the **right** in the first group, the third, the fifth. In the others it is the one to the **left**: they start at the last column.
+# * `pid` may be one id or a block of ids, so use `//`, `%`, `tl.minimum` and `tl.where`. (In grading there is no `lablib.kernels.schedule`: the order is yours.)
 #
 # The launcher below is given: it asks your function for every `pid`.
 #
@@ -400,19 +408,20 @@ viz.tile_order({"row-major": row_major, "groups of 4 rows": grouped}, grid=(8, 8
 # </details>
 # <details><summary>Hint 3: nearly there</summary>
 #
-# With `i = pid % (GROUP_M * tiles_n)` and `rows` rows in the group: row `first + i % rows`, column `i // rows`.
+# With `i = pid % (GROUP_M * tiles_n)` and `rows` rows in the group: row `first + i % rows`, and `i // rows` columns lie behind. Behind is to the left or to the right.
 # </details>
 
 
-# %% grouped_tile tags=["solution"]
+# %% serpentine_tile tags=["solution"]
 @triton.jit
-def grouped_tile(pid, tiles_m, tiles_n, GROUP_M: tl.constexpr):
+def serpentine_tile(pid, tiles_m, tiles_n, GROUP_M: tl.constexpr):
     ### BEGIN SOLUTION
     group = pid // (GROUP_M * tiles_n)
     first = group * GROUP_M
     rows = tl.minimum(tiles_m - first, GROUP_M)
     i = pid % (GROUP_M * tiles_n)
-    return first + i % rows, i // rows
+    behind = i // rows
+    return first + i % rows, tl.where(group % 2 == 0, behind, tiles_n - 1 - behind)
     ### END SOLUTION
 
 
@@ -420,7 +429,7 @@ def grouped_tile(pid, tiles_m, tiles_n, GROUP_M: tl.constexpr):
 def _order_kernel(row_ptr, column_ptr, tiles_m, tiles_n, GROUP_M: tl.constexpr, BLOCK: tl.constexpr):
     lanes = tl.arange(0, BLOCK)
     inside = lanes < tiles_m * tiles_n
-    row, column = grouped_tile(tl.minimum(lanes, tiles_m * tiles_n - 1), tiles_m, tiles_n, GROUP_M)
+    row, column = serpentine_tile(tl.minimum(lanes, tiles_m * tiles_n - 1), tiles_m, tiles_n, GROUP_M)
     tl.store(row_ptr + lanes, row, mask=inside)
     tl.store(column_ptr + lanes, column, mask=inside)
 
@@ -432,16 +441,17 @@ def program_order(tiles_m, tiles_n, GROUP_M):
     return row, column
 
 
-# %% test_grouped_tile tags=["test", "core"] points=10 hours=1.0 covers=["commodity_hardware", "lo3"]
+# %% test_serpentine_tile tags=["test", "core"] points=10 hours=1.0 covers=["commodity_hardware", "lo3"]
 row, column = check.traffic(program_order, 5, 3, 2)
 check.equal(row.tolist(), [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 4, 4, 4], name="the tile row by program")
-check.equal(column.tolist(), [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 1, 2], name="the tile column by program")
+check.equal(column.tolist(), [0, 0, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0, 0, 1, 2], name="the tile column by program")
 ### BEGIN HIDDEN TESTS
 for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4), (16, 16, 4)]:
     expected = []
-    for first in range(0, tiles_m, GROUP_M):
+    for group, first in enumerate(range(0, tiles_m, GROUP_M)):
         height = min(GROUP_M, tiles_m - first)
-        expected += [(first + i, j) for j in range(tiles_n) for i in range(height)]
+        columns = range(tiles_n) if group % 2 == 0 else reversed(range(tiles_n))
+        expected += [(first + i, j) for j in columns for i in range(height)]
     row, column = check.traffic(program_order, tiles_m, tiles_n, GROUP_M)
     order = list(zip(row.tolist(), column.tolist(), strict=True))
     check.equal(order, expected, name="(tile row, tile column) by program")
@@ -450,7 +460,7 @@ for tiles_m, tiles_n, GROUP_M in [(7, 5, 3), (5, 8, 8), (9, 4, 1), (6, 6, 4), (1
 # %% [markdown]
 # ### Predict it
 #
-# A **wave** is the programs in flight at once: `in_flight` of them. Say that the wave covers whole columns of its group: it is then a rectangle of `GROUP_M` rows and `in_flight / GROUP_M` columns of tiles.
+# A wave has `in_flight` programs. Say that it covers whole columns of its group: it is then a rectangle of `GROUP_M` rows and `in_flight / GROUP_M` columns of tiles.
 # All its programs step along K together, so tiles that two of them share are loaded from memory once. K is long: nothing survives in the L2 until the next wave.
 #
 # **Your task.** `predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M)` returns the number of tiles of x and W that come from memory over the whole product, an int.
@@ -485,8 +495,10 @@ check.equal(predict_l2_tiles(8, 12, 3, 8, 4), 216, name="predict_l2_tiles(8, 12,
 ### BEGIN HIDDEN TESTS
 shapes = [(16, 16, 16, 4), (16, 16, 16, 1), (8, 32, 32, 8), (24, 12, 36, 6)]
 for tiles_m, tiles_n, in_flight, GROUP_M in shapes:
-    k_tiles, firsts = check.rng.choice(24, 40), range(0, tiles_m, GROUP_M)
-    order = [(first + i, j) for first in firsts for j in range(tiles_n) for i in range(GROUP_M)]
+    k_tiles, order = check.rng.choice(24, 40), []
+    for group in range(tiles_m // GROUP_M):
+        columns = range(tiles_n) if group % 2 == 0 else reversed(range(tiles_n))
+        order += [(group * GROUP_M + i, j) for j in columns for i in range(GROUP_M)]
     model = matmul_l2(order, k_tiles, tile_bytes=1, l2_bytes=5 * in_flight, in_flight=in_flight)
     call = f"predict_l2_tiles({tiles_m}, {tiles_n}, {k_tiles}, {in_flight}, {GROUP_M})"
     check.equal(predict_l2_tiles(tiles_m, tiles_n, k_tiles, in_flight, GROUP_M), model.misses, name=call)
@@ -504,7 +516,7 @@ predicted = check.lock("tiles from memory, groups of 2 rows over groups of 8", p
 
 # %% [markdown]
 # And now the model, with the H200's own sizes. How many programs does it hold at once? As many as fit on an SM, times 132: the **occupancy** times the number of SMs. The
-# compiler says what one program takes (with four stages, as `benchmarks/lab06.py` runs it). The cell takes about 5 s: it plays eight million tile loads.
+# compiler says what one program takes (with four stages, as `benchmarks/lab06.py` runs it). The cell takes about 8 s: it plays twelve million tile loads.
 
 # %% look_l2
 from lablib.gpu.cache import matmul_l2
@@ -524,11 +536,15 @@ for GROUP_M in (1, 2, 8, 16):
     runs[GROUP_M] = run = matmul_l2(order, 256, tile_bytes, h200.l2_bytes, in_flight)
     gigabytes = run.bytes_from_memory / 1e9
     print(f"GROUP_M = {GROUP_M:2}: {gigabytes:5.2f} GB from memory, L2 hit rate {run.hit_rate:.3f}")
+for GROUP_M in (2, 8):
+    order = [(first + i, j) for first in range(0, 64, GROUP_M) for j in range(64) for i in range(GROUP_M)]
+    gigabytes = matmul_l2(order, 256, tile_bytes, h200.l2_bytes, in_flight).bytes_from_memory / 1e9
+    print(f"If no group ran back: {gigabytes:5.2f} GB at GROUP_M = {GROUP_M}")
 fewer = runs[2].misses / runs[8].misses
 print(f"\nModel: {fewer:.2f} × fewer with groups of 8 than of 2; you predicted {predicted:.2f} ×.")
 
 # %% [markdown]
-# (Groups of one row do no worse than groups of two here: 132 programs reach over two rows of 64 tiles anyway.)
+# (Groups of one row gain nothing by running back: wherever a wave of 132 starts, it holds a whole row of 64 tiles, and so needs every panel of W.)
 #
 # ## 5 · An epilogue that never leaves the registers
 #
@@ -761,7 +777,7 @@ viz.compile_stages(compile_stages(linear, x, w, 128, 128, 64, 8, 3))
 # %% [markdown]
 # Bigger tiles load less. But on sm_80 and sm_90 the accumulator of a tile lives in registers (sm_100 has a memory of its own for it): `BLOCK_M * BLOCK_N` float32 numbers, shared by
 # `32 * num_warps` threads, 32 to a warp, of at most 255 registers each.
-# What does not fit **spills** to memory, and is loaded back in the innermost loop: on an H200, `linear` with a tile of 128 × 256 × 64 and 4 warps runs at 88 TFLOP/s, a sixth of
+# What does not fit **spills** to memory, and is loaded back in the innermost loop: on an H200, `linear` with a tile of 128 × 256 × 64 and 4 warps runs at 87 TFLOP/s, a sixth of
 # what the same tile reaches when nothing spills.
 # The tiles on their way in wait in shared memory: up to `num_stages` copies of both.
 #
@@ -965,7 +981,7 @@ viz.compare_bars(
 )
 
 # %% [markdown]
-# And the product whose order of programs you chose, 8192 × 8192 × 16384, on the H200. (`benchmarks/lab06.py` runs it: the kernel of exercise 3 without its masks, in the order of `grouped_tile`, with tiles of 128 × 128 × 64 and four stages.)
+# And the product whose order of programs you chose, 8192 × 8192 × 16384, on the H200. (`benchmarks/lab06.py` runs it: the kernel of exercise 3 without its masks, in the order of `serpentine_tile`, with tiles of 128 × 128 × 64 and four stages.)
 
 # %% look_order_seconds
 order_rows = recorded["program order, 8192 × 8192 × 16384 float16"]
@@ -1004,19 +1020,19 @@ viz.roofline(points, [roof])
 
 # %% explain_order [markdown] tags=["manual", "core"] points=10 hours=0.5 covers=["commodity_hardware", "lo2", "lo3"]
 # ### BEGIN SOLUTION
-# 1. The formula takes waves that fill a group exactly: 128 programs, a rectangle of 2 × 64 or 8 × 16 tiles. The H200 runs 132. With 132 a wave ends inside a column of its group or
-#    reaches over into the next group, so it needs more panels than the rectangle. With `GROUP_M = 8` that is 17 columns in place of 16 in many waves, and now and then rows of two groups.
-#    The formula gives 66 / 24 = 2.75, the model 2.53.
-# 2. The arithmetic is 2 · 8192 · 8192 · 16384 = 2.2 · 10¹² operations: 2.2 ms at 989 TFLOP/s. At `GROUP_M = 2` the model moves 8.9 GB: 1.8 ms at 4.8 TB/s. The two overlap, and the
-#    arithmetic takes longer, so the bytes were hidden already. The kernel runs at about half the arithmetic roof in both cases (4.4 and 4.1 ms): what limits it lies mostly inside the SM.
+# 1. The formula takes waves that fill a group exactly: 128 programs, a rectangle of 2 × 64 or 8 × 16 tiles. The H200 runs 132, so a wave ends inside a column or reaches over into the
+#    next group. With `GROUP_M = 2` every wave reaches over, and the next group runs back: the wave meets its own columns again and needs fewer panels of W, 53 panels a wave in place of 66.
+#    With `GROUP_M = 8` it needs more: 17 columns in place of 16, and now and then the rows of two groups, 26 panels a wave in place of 24. The formula gives 66 / 24 = 2.75, the model 2.04.
+# 2. The arithmetic is 2 · 8192 · 8192 · 16384 = 2.2 · 10¹² operations: 2.2 ms at 989 TFLOP/s. At `GROUP_M = 2` the model moves 6.8 GB: 1.4 ms at 4.8 TB/s. The two overlap, and the
+#    arithmetic takes longer, so the bytes were hidden already. The kernel runs at about half the arithmetic roof in both cases (4.3 and 4.1 ms): what limits it lies mostly inside the SM.
 # 3. Anything that raises the time for bytes above the time for arithmetic: smaller tiles (fewer operations for a byte), a GPU with less bandwidth, a smaller L2, or faster matrix
 #    units. And a kernel that comes nearer to the arithmetic roof: at 2.2 ms it would hide less.
 # ### END SOLUTION
 
 # %% rubric_explain_order [markdown] tags=["rubric"]
 # **10 points.**
-# * 3: says that waves of 132 do not fill groups, so they are not the rectangle of the formula (1 for naming the assumption only; 3 with the consequence: more panels a wave).
-# * 4: 2 for about 2.2 ms of arithmetic and about 1.8 ms of traffic from the datasheet's rates; 2 for concluding that traffic hides behind arithmetic, so that fewer bytes do not shorten it.
+# * 3: says that waves of 132 do not fill groups, so they are not the rectangle of the formula (1 for naming the assumption only; 3 with a consequence: fewer panels where a wave turns back over its own columns, or more where it reaches over).
+# * 4: 2 for about 2.2 ms of arithmetic and about 1.4 ms of traffic from the datasheet's rates; 2 for concluding that traffic hides behind arithmetic, so that fewer bytes do not shorten it.
 # * 3: a change that raises traffic relative to arithmetic (smaller tiles, less bandwidth, smaller L2, faster matrix units), with the reason (1 for a change without one).
 # * Claims that the model or the measurement is wrong earn nothing unless a number backs them.
 

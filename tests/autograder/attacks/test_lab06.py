@@ -53,7 +53,7 @@ ATTACKS = {
         ("start = part * part_length", "start = tl.where(part == 0, 0, K)"),
         ("end = tl.minimum(start + part_length, K)", "end = K"),
     ]),
-    "an order from a list, in memory of which nothing is zeroed": ("grouped_tile", [(None, """
+    "an order from a list, in memory of which nothing is zeroed": ("serpentine_tile", [(None, """
 @triton.jit
 def _copy_kernel(a_ptr, b_ptr, row_ptr, column_ptr, count, BLOCK: tl.constexpr):
     lanes = tl.arange(0, BLOCK)
@@ -65,7 +65,8 @@ def program_order(tiles_m, tiles_n, GROUP_M):
     order = []
     for first in range(0, tiles_m, GROUP_M):
         rows = range(first, min(first + GROUP_M, tiles_m))
-        order += [(i, j) for j in range(tiles_n) for i in rows]
+        columns = range(tiles_n) if first // GROUP_M % 2 == 0 else reversed(range(tiles_n))
+        order += [(i, j) for j in columns for i in rows]
     a, b = (torch.tensor(part, dtype=torch.int32) for part in zip(*order, strict=True))
     a[:0].zero_(), b[:0].zero_()
     row, column = torch.empty_like(a), torch.empty_like(b)
