@@ -154,14 +154,12 @@ x, y = check.rng.normal(33, 100), check.rng.normal(100, 33).T
 z = check.traffic(scale_add, x, y, 0.5, loads=x.nbytes + y.nbytes, stores=x.nbytes, launches=1)
 check.close(z, 0.5 * x + y)
 ### BEGIN HIDDEN TESTS
-for M, N in [(1, 1), (64, 17), (31, 129)]:
-    x, y = check.rng.normal(N, M).T, check.rng.normal(M, N + 9)[:, 4 : N + 4]
-    z = check.traffic(scale_add, x, y, -1.5, loads=8 * M * N, stores=4 * M * N, launches=1)
+for M, N, blocks in [(1, 1, (16, 32)), (64, 17, (4, 8)), (31, 129, (32, 64))]:
+    x, y = check.rng.normal(N, 2 * M)[:, ::2].T, check.rng.normal(M, 3 * N + 9)[:, 4 : 3 * N + 4 : 3]
+    counts = {"loads": 8 * M * N, "stores": 4 * M * N, "launches": 1}
+    programs = triton.cdiv(M, blocks[0]) * triton.cdiv(N, blocks[1])
+    z = check.traffic(scale_add, x, y, -1.5, *blocks, programs=programs, **counts)
     check.close(z, -1.5 * x + y)
-x, y = check.rng.normal(40, 70)[::2], check.rng.normal(20, 210)[:, ::3]
-for blocks, programs in [((4, 8), 45), ((32, 64), 2)]:
-    z = check.traffic(scale_add, x, y, 3.0, *blocks, loads=8 * 20 * 70, stores=4 * 20 * 70, programs=programs)
-    check.close(z, 3.0 * x + y)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -740,9 +738,7 @@ for M, N, K, splits in [(16, 40, 200, 3), (5, 33, 64, 5), (40, 32, 96, 1)]:
     check.rounded(y, x.double() @ w.double().T, torch.float16)
 M, N, K, splits = 64, 32, 256, 4
 x, w = check.rng.normal(M, K, dtype=torch.float16), check.rng.normal(N, K, dtype=torch.float16)
-result = check.observe(linear_split_k, x, w, splits)
-seen = result.trace
-check.rounded(result.value, x.double() @ w.double().T, torch.float16)
+seen = check.observe(linear_split_k, x, w, splits).trace
 check.equal(seen.launches[0].grid, (2, 1, 4), name="the grid of the first kernel")
 columns = {part: set() for part in range(splits)}
 for access in seen.accesses:
