@@ -61,10 +61,10 @@ def put(server: Server, lab: Lab, tests: bool) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every third lab; all of them with `--whole` and for pictures."""
+    """Every second lab; all of them with `--whole` and for pictures."""
     if "lab" in metafunc.fixturenames:
         every = metafunc.config.getoption("--whole") or metafunc.config.getoption("--pictures")
-        metafunc.parametrize("lab", LABS if every else LABS[::3], ids=lambda lab: lab.name)
+        metafunc.parametrize("lab", LABS if every else LABS[::2], ids=lambda lab: lab.name)
 
 
 @pytest.mark.slow
