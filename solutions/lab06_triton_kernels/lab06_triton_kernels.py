@@ -729,7 +729,7 @@ loads, stores = 2 * K * (2 * M + N) + 4 * splits * M * N, 4 * splits * M * N + 2
 y = check.traffic(linear_split_k, x, w, splits, loads=loads, stores=stores, launches=2)
 check.rounded(y, x.double() @ w.double().T, torch.float16)
 ### BEGIN HIDDEN TESTS
-for M, N, K, splits in [(16, 40, 200, 3), (5, 33, 64, 5), (40, 32, 96, 1)]:
+for M, N, K, splits in [(16, 40, 200, 3), (5, 33, 64, 5), (40, 32, 96, 1), (64, 32, 256, 4)]:
     x, w = check.rng.normal(M, K, dtype=torch.float16), check.rng.normal(N, K, dtype=torch.float16)
     tiles_m, tiles_n = triton.cdiv(M, 32), triton.cdiv(N, 32)
     loads = 2 * K * (M * tiles_n + N * tiles_m) + 4 * splits * M * N

@@ -42,9 +42,8 @@ def hear(parent: Parent) -> Hear:
     ) -> Verdict:
         courtroom = Courtroom(lab, "bubblewrap", times=times, limits=limits or Limits())
         courtroom.adopt(parent)
-        return courtroom.hear(Job(HERE, lab.name, bridge.solution_answers(lab) | answers, "bubblewrap", "term"), tests)[
-            0
-        ]
+        job = Job(HERE, lab.name, bridge.solution_answers(lab) | answers, "bubblewrap", "term")
+        return courtroom.hear(job, tests)[0]
 
     return judged
 

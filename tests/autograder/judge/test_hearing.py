@@ -167,6 +167,15 @@ def test_a_judge_that_fails_is_no_verdict(three) -> None:
     courtroom.close()
 
 
+def test_a_sandbox_that_was_killed_says_so_and_can_be_closed(tmp_path: Path) -> None:
+    parent = Parent("bubblewrap", tmp_path)
+    parent.process.kill()
+    assert parent.control.recv(1) == b""  # all of it has ended
+    with pytest.raises(ValueError, match=r"the sandbox (has ended|did not start)"):
+        parent.preload(["json"])
+    parent.close()
+
+
 def test_a_sandbox_can_be_closed_twice(tmp_path: Path) -> None:
     parent = Parent("bubblewrap", tmp_path)
     parent.close()
